@@ -1,0 +1,130 @@
+"""Who readers are, and the outbox of mails to them. No money, no articles here."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+def new_public_id() -> str:
+    """Return a fresh opaque id for a reader; says nothing about when or how many."""
+    return f"rdr_{secrets.token_hex(12)}"
+
+
+class UserManager(BaseUserManager["User"]):
+    """Make readers and staff; addresses are stored lower-case."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: object) -> User:
+        """Store a reader; without a password none will ever match."""
+        if not email:
+            raise ValueError("A reader needs an e-mail address.")
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: object) -> User:
+        """Store a member of staff who may do everything."""
+        return self.create_user(email, password, **{**fields, "is_staff": True, "is_superuser": True})
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        """Find a reader by address in any letter case."""
+        return self.get(email=(username or "").strip().lower())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A reader (or a member of staff); the e-mail address is the name."""
+
+    public_id = models.CharField(_("public id"), max_length=40, unique=True, default=new_public_id, editable=False)
+    email = models.EmailField(_("e-mail address"), unique=True)
+    language = models.CharField(_("language"), max_length=12, blank=True, default="")
+    is_active = models.BooleanField(_("active"), default=True, help_text=_("Untick to block; never delete."))
+    is_staff = models.BooleanField(_("staff"), default=False)
+    date_joined = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        verbose_name = _("reader")
+        verbose_name_plural = _("readers")
+        constraints = [
+            models.UniqueConstraint(Lower("email"), name="reader_email_unique_in_any_case"),
+            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="reader_email_is_lower_case"),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def get_full_name(self) -> str:
+        """Return what staff call this reader."""
+        return self.email
+
+    def get_short_name(self) -> str:
+        """Return what staff call this reader, in short."""
+        return self.email
+
+
+class MailQuerySet(models.QuerySet["Mail"]):
+    """Which mails still have to go out."""
+
+    def due(self, *, now: datetime) -> MailQuerySet:
+        """Unsent mails whose turn it is and that no worker holds."""
+        return self.filter(state=Mail.State.QUEUED, next_attempt_at__lte=now).filter(
+            models.Q(leased_until=None) | models.Q(leased_until__lte=now)
+        )
+
+
+class Mail(models.Model):
+    """The outbox: a mail written in the transaction that made it true, sent by a worker, at least once.
+
+    The text is kept only until it has been sent, since it may carry a login code.
+    """
+
+    class State(models.TextChoices):
+        """Where a mail is on its way."""
+
+        QUEUED = "queued", _("queued")
+        SENT = "sent", _("sent")
+        DEAD = "dead", _("given up")
+
+    reader = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="mails")
+    kind = models.CharField(max_length=60)
+    dedup_key = models.CharField(
+        max_length=200, unique=True, help_text=_("One mail per key, ever: what it tells, about which object.")
+    )
+    to = models.EmailField()
+    subject = models.CharField(max_length=200)
+    text = models.TextField(blank=True)
+    html = models.TextField(blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField()
+    leased_until = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=300, blank=True)
+    queued_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    objects = MailQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-queued_at",)
+        indexes = [
+            models.Index(fields=("next_attempt_at",), condition=models.Q(state="queued"), name="mail_due"),
+        ]
+
+    # A worker that dies while sending frees its mail after this long.
+    LEASE = timedelta(minutes=2)
+
+    def __str__(self) -> str:
+        return f"{self.kind} to {self.to}"

@@ -1,0 +1,11 @@
+"""News for the floors above: what accounts tells whoever cares, without knowing them."""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+# Sent with reader=User, now=datetime, inside the transaction that changed the stored address.
+email_changed = Signal()
+
+# Sent with reader=User, now=datetime, before anything is erased. A receiver that raises stops the closing.
+reader_closing = Signal()

@@ -1,0 +1,59 @@
+"""Expected failures of this app; `config.problems` turns them into answers.
+
+    BillingError
+    ├── StripeTrouble            Stripe did not answer, or not in time: the same call may be repeated
+    ├── StripeRefused            Stripe answered no, for a reason that repeating will not change
+    │   ├── CardRefused          … the card's, with a code that we can put into the reader's words
+    │   └── StripeGone           … the object does not exist (any more)
+    ├── WebhookRefused           a delivery that is not genuine or not readable
+    ├── NotOnSale                a price that the catalogue does not offer
+    ├── AlreadySubscribed        an open subscription already gives what was asked for
+    ├── PaymentWaiting           a failed payment must be fixed first; a second subscription is not the answer
+    └── NothingToDo              no subscription in the state that this action needs
+"""
+
+from __future__ import annotations
+
+
+class BillingError(Exception):
+    """Something about money went wrong in a way that we expect."""
+
+
+class StripeTrouble(BillingError):
+    """Stripe did not answer, or not in time; the same call with the same key may be repeated."""
+
+
+class StripeRefused(BillingError):
+    """Stripe answered no, for a reason that repeating will not change."""
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class CardRefused(StripeRefused):
+    """The card was declined or needs a confirmation; `code` says which (a decline code where there is one)."""
+
+
+class StripeGone(StripeRefused):
+    """The object does not exist at Stripe, or not any more."""
+
+
+class WebhookRefused(BillingError):
+    """A delivery that is not genuine (signature) or not readable (body)."""
+
+
+class NotOnSale(BillingError):
+    """A price that the catalogue does not offer."""
+
+
+class AlreadySubscribed(BillingError):
+    """An open subscription already gives what was asked for."""
+
+
+class PaymentWaiting(BillingError):
+    """A payment failed and waits for a working card; a second subscription is not the answer."""
+
+
+class NothingToDo(BillingError):
+    """There is no subscription in the state that this action needs."""

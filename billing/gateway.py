@@ -1,0 +1,129 @@
+"""Our port to Stripe: the only module that imports `stripe`. Stripe's objects and errors become ours here.
+
+`Gateway` says what the rest of billing may ask for; `StripeGateway` does it through the pinned SDK. Every write takes
+the caller's idempotency `key`. Every method ends within seconds (timeouts, two retries) and raises only
+`StripeTrouble` (repeat with the same key) or `StripeRefused` and its kinds (an answer that repeating won't change).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from billing.snapshots import (
+    CheckoutSnapshot,
+    CustomerPicture,
+    EventSnapshot,
+    InvoiceSnapshot,
+    PriceSnapshot,
+    SubscriptionSnapshot,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A genuine webhook delivery: what it is about, and the whole of it for the record."""
+
+    event: EventSnapshot
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NextCharge:
+    """What Stripe will charge next for a subscription, and when."""
+
+    amount: int
+    currency: str
+    at: datetime | None
+
+
+class Gateway(Protocol):
+    """What billing may ask of Stripe."""
+
+    def verify(self, *, body: bytes, signature: str) -> Delivery:
+        """Return what a webhook says, if Stripe signed it with any of our secrets.
+
+        :raises WebhookRefused: the signature is missing, wrong or old, or the body is not an event.
+        """
+        ...
+
+    def picture(self, customer: str) -> CustomerPicture:
+        """Fetch a customer with all subscriptions, recent and open invoices and cards. Never raises for a deleted one."""
+        ...
+
+    def customer_of(self, *, object_type: str, object_id: str) -> str | None:
+        """Find whose object this is, for the few events that do not say."""
+        ...
+
+    def create_customer(self, *, email: str, reader: str, key: str) -> str:
+        """Create a customer that names our reader in its metadata; return its id."""
+        ...
+
+    def update_email(self, *, customer: str, email: str, key: str) -> None:
+        """Tell Stripe a reader's new address."""
+        ...
+
+    def delete_customer(self, *, customer: str, key: str) -> None:
+        """Delete a customer; Stripe cancels all its subscriptions at once. An already deleted one is no error."""
+        ...
+
+    def prices(self) -> tuple[PriceSnapshot, ...]:
+        """Fetch every price on this account with its product, also archived ones."""
+        ...
+
+    def start_checkout(
+        self, *, customer: str, price: str, reader: str, return_url: str, cancel_url: str, key: str
+    ) -> CheckoutSnapshot:
+        """Open a hosted Checkout for a subscription. `price` is Stripe's id."""
+        ...
+
+    def start_card_form(
+        self, *, customer: str, currency: str, reader: str, return_url: str, cancel_url: str, key: str
+    ) -> CheckoutSnapshot:
+        """Open a hosted form that stores a card for later charges."""
+        ...
+
+    def checkout(self, session: str) -> CheckoutSnapshot:
+        """Look at a hosted session again."""
+        ...
+
+    def expire_checkout(self, session: str, *, key: str) -> CheckoutSnapshot:
+        """Close an open session, so that it can no longer be paid; one already complete or expired is returned as it is."""
+        ...
+
+    def use_card(self, *, customer: str, card: str, subscriptions: tuple[str, ...], key: str) -> None:
+        """Make a card the default of the customer and of these subscriptions."""
+        ...
+
+    def pay_invoice(self, *, invoice: str, card: str, key: str) -> InvoiceSnapshot:
+        """Pay an open invoice with this card now; one already paid is returned as it is.
+
+        :raises CardRefused: the card was declined, or the bank wants a confirmation (code `authentication_required`).
+        """
+        ...
+
+    def cancel_at_period_end(self, *, subscription: str, key: str) -> SubscriptionSnapshot:
+        """Let a subscription end with the period already paid."""
+        ...
+
+    def cancel_now(self, *, subscription: str, key: str) -> SubscriptionSnapshot:
+        """End a subscription at once. An already ended one is returned as it is."""
+        ...
+
+    def keep(self, *, subscription: str, key: str) -> SubscriptionSnapshot:
+        """Take back a scheduled end, whichever of Stripe's two ways it was scheduled in."""
+        ...
+
+    def next_charge(self, *, subscription: str) -> NextCharge | None:
+        """Ask what will be charged next; None where nothing will."""
+        ...
+
+    def events(self, *, after: str, since: datetime | None) -> Iterator[Delivery]:
+        """Walk events, oldest first, after an event id or since a moment."""
+        ...
+
+    def subscriptions(self, *, after: str = "") -> Iterator[SubscriptionSnapshot]:
+        """Walk all subscriptions of the account in every status, newest first, after a subscription id."""
+        ...

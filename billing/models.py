@@ -1,0 +1,373 @@
+"""What was bought, as a mirror of Stripe; what we asked of Stripe; what Stripe told us.
+
+Mirror rows are written by `billing.sync` only. Money is integer minor units with a lower-case currency.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+
+class CustomerQuerySet(models.QuerySet["Customer"]):
+    """Which customers need a look."""
+
+    def waiting(self, *, now: datetime) -> CustomerQuerySet:
+        """Somebody asked for a sync that no worker has done or is doing, and whose turn it is."""
+        return (
+            self.filter(sync_requested__gt=F("sync_done"))
+            .filter(Q(leased_until=None) | Q(leased_until__lte=now))
+            .filter(Q(next_sync_at=None) | Q(next_sync_at__lte=now))
+        )
+
+
+class Customer(models.Model):
+    """A reader at Stripe. `sync_requested > sync_done` means that somebody asked for a look not yet taken."""
+
+    reader = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="customers"
+    )
+    stripe_id = models.CharField(max_length=80, unique=True)
+    livemode = models.BooleanField(default=False)
+    email = models.EmailField(blank=True)
+    currency = models.CharField(max_length=3, blank=True)
+    balance = models.BigIntegerField(default=0)
+    default_card = models.CharField(max_length=80, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    sync_requested = models.PositiveBigIntegerField(default=0)
+    sync_done = models.PositiveBigIntegerField(default=0)
+    leased_by = models.CharField(max_length=40, blank=True)
+    leased_until = models.DateTimeField(null=True, blank=True)
+    sync_attempts = models.PositiveIntegerField(default=0)
+    next_sync_at = models.DateTimeField(null=True, blank=True)
+    sync_error = models.CharField(max_length=300, blank=True)
+    synced_at = models.DateTimeField(null=True, blank=True, help_text=_("Start of the last look that was written."))
+    created_at = models.DateTimeField()
+
+    objects = CustomerQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=("reader", "livemode"),
+                condition=Q(deleted_at=None) & Q(reader__isnull=False),
+                name="customer_one_per_reader",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=("sync_requested",), condition=Q(sync_requested__gt=F("sync_done")), name="customer_waiting"),
+            models.Index(fields=("synced_at",), name="customer_oldest_look"),
+        ]
+
+    LEASE = timedelta(minutes=2)
+
+    def __str__(self) -> str:
+        return self.email or self.stripe_id
+
+
+class Plan(models.Model):
+    """What is sold: a Stripe product whose metadata `unlocks` names products of ours."""
+
+    stripe_id = models.CharField(max_length=80, unique=True)
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    unlocks = models.JSONField(default=list, help_text=_("Slugs of the products that it opens."))
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Price(models.Model):
+    """A plan's amount and interval. `slug` is Stripe's lookup key: the only name a client may use."""
+
+    stripe_id = models.CharField(max_length=80, unique=True)
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="prices")
+    slug = models.CharField(max_length=200, blank=True)
+    active = models.BooleanField(default=True)
+    unit_amount = models.BigIntegerField(null=True)
+    currency = models.CharField(max_length=3)
+    interval = models.CharField(max_length=10)
+    interval_count = models.PositiveSmallIntegerField(default=1)
+    trial_days = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ("plan", "unit_amount")
+        constraints = [
+            models.UniqueConstraint(
+                fields=("slug",), condition=Q(active=True) & ~Q(slug=""), name="price_slug_names_one_on_sale"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.slug or self.stripe_id
+
+
+class PaymentMethod(models.Model):
+    """A card (or other means) on file."""
+
+    stripe_id = models.CharField(max_length=80, unique=True)
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="cards")
+    type = models.CharField(max_length=40)
+    brand = models.CharField(max_length=40, blank=True)
+    last4 = models.CharField(max_length=4, blank=True)
+    exp_month = models.PositiveSmallIntegerField(null=True, blank=True)
+    exp_year = models.PositiveSmallIntegerField(null=True, blank=True)
+    fingerprint = models.CharField(max_length=80, blank=True)
+    detached_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.brand or self.type} •••• {self.last4}"
+
+
+class Subscription(models.Model):
+    """A contract, as Stripe sees it."""
+
+    stripe_id = models.CharField(max_length=80, unique=True)
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="subscriptions")
+    status = models.CharField(max_length=40, help_text=_("Stripe's word, kept even where we do not know it."))
+    starts_at = models.DateTimeField()
+    period_ends_at = models.DateTimeField(null=True, blank=True)
+    trial_ends_at = models.DateTimeField(null=True, blank=True)
+    cancel_at = models.DateTimeField(null=True, blank=True)
+    cancel_at_period_end = models.BooleanField(default=False)
+    canceled_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    past_due_since = models.DateTimeField(null=True, blank=True)
+    pause_behavior = models.CharField(max_length=40, blank=True)
+    pause_resumes_at = models.DateTimeField(null=True, blank=True)
+    automatic = models.BooleanField(default=True)
+    default_card = models.CharField(max_length=80, blank=True)
+    latest_invoice = models.CharField(max_length=80, blank=True)
+    currency = models.CharField(max_length=3, blank=True)
+    created_at = models.DateTimeField()
+    synced_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-created_at",)
+        indexes = [models.Index(fields=("status", "period_ends_at"), name="subscription_boundaries")]
+
+    def __str__(self) -> str:
+        return self.stripe_id
+
+
+class SubscriptionItem(models.Model):
+    """One line of a subscription; the whole set is replaced by each sync."""
+
+    stripe_id = models.CharField(max_length=80, unique=True)
+    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="items")
+    price = models.ForeignKey(Price, null=True, on_delete=models.PROTECT, related_name="items")
+    stripe_price = models.CharField(max_length=80)
+    stripe_product = models.CharField(max_length=80)
+    quantity = models.PositiveIntegerField(default=1)
+    unit_amount = models.BigIntegerField(null=True)
+    currency = models.CharField(max_length=3)
+    interval = models.CharField(max_length=10, blank=True)
+    interval_count = models.PositiveSmallIntegerField(default=1)
+    period_starts_at = models.DateTimeField()
+    period_ends_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.stripe_id
+
+
+class OpenProduct(models.Model):
+    """Which open subscription gives a product to a reader: at most one, by constraint.
+
+    Checkout refuses while a row exists. Where Stripe really holds two open subscriptions for one product (made by
+    hand in its dashboard), the older one keeps the row and the drift report names the other.
+    """
+
+    reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="open_products")
+    product = models.CharField(max_length=60)
+    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="open_products")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=("reader", "product"), name="one_open_subscription_per_reader_and_product"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product} by {self.subscription_id}"
+
+
+class Invoice(models.Model):
+    """An invoice, with what its latest payment attempt said."""
+
+    stripe_id = models.CharField(max_length=80, unique=True)
+    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="invoices")
+    subscription = models.ForeignKey(
+        Subscription, null=True, blank=True, on_delete=models.SET_NULL, related_name="invoices"
+    )
+    number = models.CharField(max_length=80, blank=True)
+    status = models.CharField(max_length=20)
+    billing_reason = models.CharField(max_length=40, blank=True)
+    currency = models.CharField(max_length=3)
+    amount_due = models.BigIntegerField()
+    amount_paid = models.BigIntegerField()
+    amount_remaining = models.BigIntegerField()
+    total = models.BigIntegerField()
+    attempt_count = models.PositiveIntegerField(default=0)
+    attempted = models.BooleanField(default=False)
+    next_payment_attempt = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    finalized_at = models.DateTimeField(null=True, blank=True)
+    paid_at = models.DateTimeField(null=True, blank=True)
+    hosted_url = models.URLField(max_length=500, blank=True)
+    pdf_url = models.URLField(max_length=500, blank=True)
+    automatic = models.BooleanField(default=True)
+    failure_code = models.CharField(max_length=80, blank=True)
+    needs_action = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("-created_at", "-stripe_id")
+
+    def __str__(self) -> str:
+        return self.number or self.stripe_id
+
+
+class StripeEvent(models.Model):
+    """The inbox: a delivery, kept once, processed at least once. Only its ids are ever believed."""
+
+    class State(models.TextChoices):
+        """Where an event is on its way."""
+
+        RECEIVED = "received", _("received")
+        DONE = "done", _("done")
+        IGNORED = "ignored", _("ignored")
+        PARKED = "parked", _("parked: nobody of ours yet")
+        DEAD = "dead", _("given up")
+
+    event_id = models.CharField(max_length=120, unique=True)
+    type = models.CharField(max_length=120)
+    api_version = models.CharField(max_length=60, blank=True)
+    livemode = models.BooleanField()
+    source = models.CharField(max_length=10, default="webhook")  # webhook or replay
+    object_id = models.CharField(max_length=120, blank=True)
+    object_type = models.CharField(max_length=60, blank=True)
+    customer_id = models.CharField(max_length=80, blank=True, db_index=True)
+    payload = models.JSONField(null=True, blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.RECEIVED)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField()
+    leased_until = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(help_text=_("When Stripe made it."))
+    received_at = models.DateTimeField()
+    processed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-received_at", "-id")
+        indexes = [
+            models.Index(
+                fields=("next_attempt_at",), condition=Q(state__in=("received", "parked")), name="stripe_event_due"
+            ),
+        ]
+
+    LEASE = timedelta(minutes=2)
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.event_id}"
+
+
+class CheckoutAttempt(models.Model):
+    """A reader's way to Checkout. One open attempt per reader: two tabs, or a double click, share it."""
+
+    class State(models.TextChoices):
+        """How an attempt stands."""
+
+        OPEN = "open", _("open")
+        DONE = "done", _("paid")
+        CLOSED = "closed", _("expired or replaced")
+
+    reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="checkout_attempts")
+    price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="checkout_attempts")
+    key = models.CharField(max_length=80, unique=True, help_text=_("Idempotency key and public name of the attempt."))
+    return_url = models.URLField(max_length=1000)
+    session_id = models.CharField(max_length=120, blank=True, db_index=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    started_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-started_at",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=("reader",), condition=Q(state="open"), name="one_open_checkout_per_reader"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class OutboundCall(models.Model):
+    """A write to Stripe, recorded before it is made: its id is the idempotency key, so a retry is the same call.
+
+    At most one unfinished call per purpose and object; whoever repeats the wish meanwhile joins that call.
+    """
+
+    class State(models.TextChoices):
+        """What became of a call."""
+
+        OPEN = "open", _("outcome unknown")
+        DONE = "done", _("done")
+        REFUSED = "refused", _("refused")
+
+    purpose = models.CharField(max_length=40)  # customer, cancel, resume, default_card, pay, setup
+    subject = models.CharField(max_length=160)  # what it is about: a reader, a subscription, invoice:card …
+    key = models.CharField(max_length=120, unique=True)
+    params_hash = models.CharField(max_length=64, blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    stripe_id = models.CharField(max_length=120, blank=True)
+    error = models.CharField(max_length=300, blank=True)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-started_at",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=("purpose", "subject"), condition=Q(state="open"), name="one_open_call_per_purpose_and_subject"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.subject}"
+
+
+class ReconcileRun(models.Model):
+    """One walk over everything, and the drift it found: "N of N subscriptions proven equal to Stripe at T"."""
+
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    cursor = models.CharField(max_length=120, blank=True)
+    checked = models.PositiveIntegerField(default=0)
+    equal = models.PositiveIntegerField(default=0)
+    repaired = models.PositiveIntegerField(default=0)
+    drift = models.JSONField(default=list, help_text=_("What differed, one line each."))
+
+    class Meta:
+        ordering = ("-started_at",)
+
+    def __str__(self) -> str:
+        return f"{self.equal} of {self.checked} equal at {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class Cursor(models.Model):
+    """How far a walk over Stripe's events has come."""
+
+    name = models.CharField(max_length=60, primary_key=True)
+    position = models.CharField(max_length=120, blank=True)
+    moved_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

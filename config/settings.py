@@ -1,0 +1,338 @@
+"""All settings. One file; the environment decides, nothing forks (names and meanings: README, "Configuration")."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import environ
+from celery.schedules import crontab
+from django.utils.translation import gettext_lazy as _
+
+from config.env import Env, EnvError
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Env(os.environ)
+
+DEBUG = env.flag("DEBUG")
+VAR_DIR = env.path("VAR_DIR", default=BASE_DIR / "var") or BASE_DIR / "var"
+
+# --- who we are -------------------------------------------------------------------------------------------------
+
+SECRET_KEY = env.text("SECRET_KEY", default="demo-only-not-a-secret-demo-only-not-a-secret-0000" if DEBUG else None)
+ALLOWED_HOSTS = list(env.words("ALLOWED_HOSTS", default=("localhost", "127.0.0.1", "[::1]") if DEBUG else ()))
+SITE_URL = env.origin("SITE_URL", default="http://localhost:8000" if DEBUG else None)
+SITE_NAME = env.text("SITE_NAME", default="The Harbour Courant" if DEBUG else "Your subscription")
+SECURE = SITE_URL.startswith("https://")
+if not DEBUG:
+    if not ALLOWED_HOSTS:
+        raise EnvError("ALLOWED_HOSTS", "is missing: name the hosts that serve this site.")
+    if len(SECRET_KEY) < 50 or "demo" in SECRET_KEY:
+        raise EnvError("SECRET_KEY", "must be at least 50 random characters.")
+    if not SECURE:
+        raise EnvError("SITE_URL", "must start with https:// outside DEBUG.")
+
+# The demo's clock follows the sandbox through this file; refused outside DEBUG.
+CLOCK_FILE = env.path("CLOCK_FILE")
+if CLOCK_FILE is not None and not DEBUG:
+    raise EnvError("CLOCK_FILE", "is for the demo and tests only; unset it.")
+
+SITE_API_KEYS = env.site_keys("SITE_API_KEYS")
+CORS_ALLOWED_ORIGINS = list(env.origins("CORS_ALLOWED_ORIGINS"))
+CSRF_TRUSTED_ORIGINS = list({SITE_URL, *CORS_ALLOWED_ORIGINS})
+TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", default=0)
+
+# --- Stripe -----------------------------------------------------------------------------------------------------
+
+STRIPE_SECRET_KEY = env.text("STRIPE_SECRET_KEY", default="")
+STRIPE_PUBLISHABLE_KEY = env.text("STRIPE_PUBLISHABLE_KEY", default="")
+STRIPE_WEBHOOK_SECRETS = env.words("STRIPE_WEBHOOK_SECRETS")
+STRIPE_API_BASE = env.origin("STRIPE_API_BASE", default="https://api.stripe.com")
+STRIPE_LIVEMODE = STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_"))
+if STRIPE_SECRET_KEY and not STRIPE_SECRET_KEY.startswith(("sk_test_", "rk_test_", "sk_live_", "rk_live_")):
+    raise EnvError("STRIPE_SECRET_KEY", "must be a secret or restricted key (sk_… or rk_…).")
+if STRIPE_LIVEMODE and STRIPE_API_BASE != "https://api.stripe.com":
+    raise EnvError("STRIPE_API_BASE", "is set together with a live key; live keys go to Stripe only.")
+if not DEBUG and STRIPE_API_BASE != "https://api.stripe.com":
+    raise EnvError("STRIPE_API_BASE", "points at a stand-in, which is for DEBUG=1 only.")
+
+PAST_DUE_GRACE = timedelta(days=env.number("PAST_DUE_GRACE_DAYS", default=7))
+RENEWAL_SLACK = timedelta(hours=env.number("RENEWAL_SLACK_HOURS", default=24))
+
+# --- the application --------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "config",
+    "accounts",
+    "paywall",
+    "billing",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.headless",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "corsheaders",
+    "csp",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+
+MIDDLEWARE = [
+    "config.middleware.RefuseControlCharacters",
+    "django.middleware.security.SecurityMiddleware",
+    "config.middleware.PrivateByDefault",
+    "corsheaders.middleware.CorsMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "config.middleware.DatabaseTrouble",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.debug",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "config.context.site",
+            ],
+        },
+    },
+]
+
+# --- database and cache -----------------------------------------------------------------------------------------
+
+DATABASE_URL = env.text("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'paywall.sqlite3'}")
+_database = environ.Env.db_url_config(DATABASE_URL)
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # IMMEDIATE: a transaction that reads and then writes never loses its lock in between. FULL: what Stripe got
+    # its 200 for survives a power cut. (Measured: reliability notes in the README of `config`.)
+    _database["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+    }
+    _database["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
+elif _database["ENGINE"] == "django.db.backends.postgresql":
+    _database["CONN_MAX_AGE"] = 300
+    _database["CONN_HEALTH_CHECKS"] = True
+    _database["OPTIONS"] = {**_database.get("OPTIONS", {}), "connect_timeout": 3}
+else:
+    raise EnvError("DATABASE_URL", "must be sqlite:///… or postgres://…")
+DATABASES = {"default": {**_database, "ATOMIC_REQUESTS": False}}
+
+# Limits and one-time codes must outlive a flushed or frozen Redis, so the cache that allauth uses is a table.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+    },
+}
+
+# --- accounts ---------------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/account/"
+
+# --- cookies, headers -------------------------------------------------------------------------------------------
+
+SESSION_COOKIE_AGE = 90 * 24 * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SESSION_COOKIE_NAME = "__Host-session" if SECURE else "session"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if SECURE else "csrftoken"
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "config.problems.csrf_failure"
+DEVICE_COOKIE_NAME = "__Host-device" if SECURE else "device"
+
+CORS_ALLOW_CREDENTIALS = True
+CORS_URLS_REGEX = r"^/(api|_allauth)/"
+CORS_PREFLIGHT_MAX_AGE = 7200
+CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "x-csrftoken", "x-session-token", "x-device-id"]
+
+SECURE_SSL_REDIRECT = SECURE and not DEBUG
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
+SECURE_HSTS_PRELOAD = SECURE
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SECURE_REDIRECT_EXEMPT = [r"^health/"]
+X_FRAME_OPTIONS = "DENY"
+
+# A form that leads to hosted Checkout is redirected there, which form-action has to allow.
+_CHECKOUT = ["https://checkout.stripe.com", *([STRIPE_API_BASE] if STRIPE_API_BASE.startswith("http://") else [])]
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "form-action": ["'self'", *_CHECKOUT, *CORS_ALLOWED_ORIGINS],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'self'"],
+        "object-src": ["'none'"],
+    },
+}
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+WEBHOOK_MAX_BYTES = 1024 * 1024
+
+# --- language, time ---------------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("de", _("German"))]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# --- static files -----------------------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+WHITENOISE_USE_FINDERS = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# --- API --------------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.SessionTokenAuthentication",
+        "accounts.authentication.SiteKeyAuthentication",
+        "accounts.authentication.BrowserSessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "config.problems.handler",
+    "URL_FORMAT_OVERRIDE": None,
+    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%SZ",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Paywall API",
+    "DESCRIPTION": "May this reader see the full article, and if not, what is the nearest way in?",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {},
+}
+
+# --- mail -------------------------------------------------------------------------------------------------------
+
+_mail = environ.Env.email_url_config(env.text("EMAIL_URL", default=f"filemail:///{VAR_DIR / 'mail'}" if DEBUG else None))
+EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_HOST = _mail.get("EMAIL_HOST") or "localhost"
+EMAIL_PORT = _mail.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER = _mail.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD = _mail.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS = bool(_mail.get("EMAIL_USE_TLS", False))
+EMAIL_USE_SSL = bool(_mail.get("EMAIL_USE_SSL", False))
+EMAIL_FILE_PATH = f"/{str(_mail.get('EMAIL_FILE_PATH') or '').lstrip('/')}"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="desk@courant.example" if DEBUG else None)
+
+# --- Celery: a doorbell. The database is the queue ---------------------------------------------------------------
+
+REDIS_URL = env.text("REDIS_URL", default="")
+if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://")):
+    raise EnvError("REDIS_URL", "must start with redis:// or rediss://.")
+CELERY_BROKER_URL = REDIS_URL or "spool://"
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = (
+    {
+        "visibility_timeout": 600,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+    }
+    if REDIS_URL
+    else {"folder": str(VAR_DIR / "queue"), "polling_interval": 0.1}
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_DEFAULT_QUEUE = "paywall"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_TIME_LIMIT = 60
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = bool(REDIS_URL)
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_DB_REUSE_MAX = 1000
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat")
+# Each periodic task finds its work in the database and claims it there, so two schedules are harmless.
+CELERY_BEAT_SCHEDULE = {
+    "sweep the inbox, waiting customers and the outbox": {"task": "billing.sweep", "schedule": 10.0},
+    "send mails left in the outbox": {"task": "accounts.sweep_mails", "schedule": 10.0},
+    "replay events that never arrived": {"task": "billing.replay_events", "schedule": 600.0},
+    "look at customers at a boundary": {"task": "billing.sweep_boundaries", "schedule": 900.0},
+    "look at the customers not seen for longest": {"task": "billing.sweep_stale", "schedule": 3600.0},
+    "refresh the catalogue": {"task": "billing.refresh_catalogue", "schedule": 3600.0},
+    "compare everything with Stripe": {"task": "billing.reconcile", "schedule": crontab(hour=3, minute=17)},
+    "tell readers of cards that expire": {"task": "billing.notify_expiring_cards", "schedule": crontab(hour=9, minute=5)},
+}
+
+# --- logs -------------------------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        "stripe": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+    },
+}

@@ -1,0 +1,92 @@
+"""All that a decision may know, as frozen values. Times are aware UTC; terms are half-open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Demand(StrEnum):
+    """What an article asks of whoever wants all of it."""
+
+    FREE = "free"
+    REGISTERED = "registered"
+    SUBSCRIBER = "subscriber"
+
+
+class Suspension(StrEnum):
+    """Why a right that has not ended is not honoured; the paywall's words, not Stripe's."""
+
+    PAYMENT_FAILED = "payment_failed"
+    PAYMENT_ACTION_REQUIRED = "payment_action_required"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What the wall may tell a reader about a payment in trouble: never an id, never a full number."""
+
+    card: str = ""  # as shown to the reader, for example "Visa •••• 0341"
+    cause: str = ""  # the failure's code: card_declined, insufficient_funds, expired_card, authentication_required …
+    retry_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A right to a product for a term, and what becomes of it afterwards.
+
+    `starts_at <= t < ends_at` is the term itself (`ends_at` None: no end). `ends_at <= t < grace_until` is the
+    grace. After that the right is over: as `suspension` says where there is one, else it has simply ended.
+    `Suspension.PAUSED` is honoured at once, until `resumes_at` where that is known.
+    """
+
+    product: str
+    source: str  # who gives it, for example "subscription:sub_123" or "comp:7"
+    starts_at: datetime
+    ends_at: datetime | None
+    grace_until: datetime | None = None
+    suspension: Suspension | None = None
+    resumes_at: datetime | None = None
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArticleFacts:
+    """What a decision may know of an article; never its text."""
+
+    id: str
+    demand: Demand
+    products: tuple[str, ...]  # any one of them opens it
+    published_at: datetime
+    unpublished_at: datetime | None = None
+    embargo_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderFacts:
+    """What a decision may know of a known reader."""
+
+    is_staff: bool = False
+    is_blocked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MeterReading:
+    """A meter as read for one article: its allowance, what is used, and whether this article is already counted."""
+
+    limit: int
+    used: int
+    counted: bool
+    resets_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything one decision rests on."""
+
+    now: datetime
+    article: ArticleFacts
+    reader: ReaderFacts | None = None
+    grants: tuple[Grant, ...] = ()
+    meter: MeterReading | None = None

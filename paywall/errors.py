@@ -1,0 +1,15 @@
+"""Expected failures of this app; `config.problems` turns them into answers. A refusal is not one of them."""
+
+from __future__ import annotations
+
+
+class PaywallError(Exception):
+    """Something about articles or rights went wrong in a way that we expect."""
+
+
+class ArticleUnknown(PaywallError):
+    """Nobody stated an article of this id."""
+
+
+class ProductUnknown(PaywallError):
+    """A product was named that does not exist."""

@@ -1,0 +1,124 @@
+"""What may be read, and the rights of readers with their history."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from paywall.decision.facts import Demand, Suspension
+
+
+class Product(models.Model):
+    """What may be read: the whole paper, one section. Plans unlock products; articles ask for them."""
+
+    slug = models.SlugField(_("name in the API"), max_length=60, primary_key=True)
+    name = models.CharField(_("name"), max_length=120)
+    description = models.TextField(_("description"), blank=True)
+
+    class Meta:
+        ordering = ("slug",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Article(models.Model):
+    """An article as the CMS last stated it. Teaser and body are apart: nothing but `access.read` hands out a body."""
+
+    id = models.SlugField(_("id"), max_length=120, primary_key=True)
+    url = models.URLField(_("address"), max_length=500)
+    title = models.CharField(_("title"), max_length=300)
+    section = models.CharField(_("section"), max_length=80, blank=True)
+    tags = models.JSONField(_("tags"), default=list, blank=True)
+    authors = models.JSONField(_("authors"), default=list, blank=True)
+    published_at = models.DateTimeField(_("published"))
+    unpublished_at = models.DateTimeField(_("withdrawn"), null=True, blank=True)
+    embargo_until = models.DateTimeField(_("embargo until"), null=True, blank=True)
+    demand = models.CharField(
+        _("demand"), max_length=12, choices=[(demand.value, demand.value) for demand in Demand]
+    )
+    products = models.JSONField(_("products"), default=list, blank=True)
+    teaser = models.TextField(_("teaser"), blank=True)
+    body = models.TextField(_("body"))
+    words = models.PositiveIntegerField(_("words"), validators=[MinValueValidator(0)])
+    stated_at = models.DateTimeField(_("stated"), help_text=_("When the CMS last stated this article."))
+
+    class Meta:
+        ordering = ("-published_at", "id")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(demand__in=[demand.value for demand in Demand]), name="article_demand_is_known"
+            ),
+            # Fail closed: a subscriber article that names no product would open to nobody and must not be stored
+            # by mistake; products on any other article would be a rule that does nothing.
+            models.CheckConstraint(
+                condition=(models.Q(demand=Demand.SUBSCRIBER) & ~models.Q(products=[]))
+                | (~models.Q(demand=Demand.SUBSCRIBER) & models.Q(products=[])),
+                name="article_products_fit_demand",
+            ),
+        ]
+        indexes = [models.Index(fields=("-published_at", "id"), name="article_newest_first")]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class EntitlementQuerySet(models.QuerySet["Entitlement"]):
+    """Which rows held, and which we knew."""
+
+    def current(self) -> EntitlementQuerySet:
+        """Rows that nothing has superseded: what we know now, whether or not the term holds now."""
+        return self.filter(superseded_at=None)
+
+    def known(self, *, at: datetime) -> EntitlementQuerySet:
+        """Rows that were our knowledge at `at`."""
+        return self.filter(recorded_at__lte=at).filter(models.Q(superseded_at=None) | models.Q(superseded_at__gt=at))
+
+
+class Entitlement(models.Model):
+    """A stored right of a reader to a product for a term, from one source.
+
+    Rows are never edited: a changed grant closes the old row (`superseded_at`) and adds a new one (`recorded_at`).
+    """
+
+    reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="entitlements")
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="entitlements")
+    source = models.CharField(_("source"), max_length=100)
+    starts_at = models.DateTimeField(_("from"))
+    ends_at = models.DateTimeField(_("until"), null=True, blank=True)
+    grace_until = models.DateTimeField(_("grace until"), null=True, blank=True)
+    suspension = models.CharField(
+        _("suspension"), max_length=30, blank=True, choices=[(item.value, item.value) for item in Suspension]
+    )
+    resumes_at = models.DateTimeField(_("resumes"), null=True, blank=True)
+    trouble = models.JSONField(_("trouble"), null=True, blank=True)
+    recorded_at = models.DateTimeField(_("recorded"))
+    superseded_at = models.DateTimeField(_("superseded"), null=True, blank=True)
+
+    objects = EntitlementQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-recorded_at", "-id")
+        constraints = [
+            # One current row per (reader, product, source) is stronger than "they do not overlap", and portable.
+            models.UniqueConstraint(
+                fields=("reader", "product", "source"),
+                condition=models.Q(superseded_at=None),
+                name="entitlement_one_current_per_source",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ends_at=None) | models.Q(ends_at__gte=models.F("starts_at")),
+                name="entitlement_ends_after_it_starts",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(superseded_at=None) | models.Q(superseded_at__gte=models.F("recorded_at")),
+                name="entitlement_superseded_after_recorded",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product_id} from {self.source}"
