@@ -11,13 +11,14 @@ from config import bootstrap
 
 def main() -> None:
     """Run a command, inside an environment of our own where `demo` or `test` find none."""
+    command = sys.argv[1] if len(sys.argv) > 1 else ""
     bootstrap.ensure_environment(sys.argv)
-    if sys.argv[1:2] == ["test"]:
+    if command == "test":
         bootstrap.run_tests(sys.argv[2:])
+    if command == "demo":
+        bootstrap.set_demo_environment(sys.argv)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    if sys.argv[1:2] == ["demo"]:
-        os.environ.setdefault("DEBUG", "1")
-    from django.core.management import execute_from_command_line
+    from django.core.management import execute_from_command_line  # only now is Django sure to be installed
 
     execute_from_command_line(sys.argv)
 

@@ -1,4 +1,4 @@
-"""Registers the app with Django."""
+"""Registers the project's own commands and makes Celery's application the current one in every process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from django.apps import AppConfig
 
 
 class ConfigConfig(AppConfig):
-    """The `config` app."""
+    """The `config` package as an app: it has commands and checks, no models."""
 
     name = "config"
-    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Bind shared tasks to our Celery application, also in web processes and commands."""
+        import config.celery  # noqa: F401

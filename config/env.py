@@ -81,7 +81,9 @@ class Env:
         for pair in self.words(name):
             match = _SITE_KEY.fullmatch(pair)
             if match is None:
-                raise EnvError(name, "must be comma-separated name:key pairs, each key 16 characters or more.")
+                raise EnvError(
+                    name, "must be comma-separated name:key pairs, each key 16 characters or more."
+                )
             if match["name"] in keys:
                 raise EnvError(name, f"names {match['name']!r} twice.")
             keys[match["name"]] = match["key"]

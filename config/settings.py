@@ -18,9 +18,11 @@ env = Env(os.environ)
 DEBUG = env.flag("DEBUG")
 VAR_DIR = env.path("VAR_DIR", default=BASE_DIR / "var") or BASE_DIR / "var"
 
-# --- who we are -------------------------------------------------------------------------------------------------
+# Who we are
 
-SECRET_KEY = env.text("SECRET_KEY", default="demo-only-not-a-secret-demo-only-not-a-secret-0000" if DEBUG else None)
+SECRET_KEY = env.text(
+    "SECRET_KEY", default="demo-only-not-a-secret-demo-only-not-a-secret-0000" if DEBUG else None
+)
 ALLOWED_HOSTS = list(env.words("ALLOWED_HOSTS", default=("localhost", "127.0.0.1", "[::1]") if DEBUG else ()))
 SITE_URL = env.origin("SITE_URL", default="http://localhost:8000" if DEBUG else None)
 SITE_NAME = env.text("SITE_NAME", default="The Harbour Courant" if DEBUG else "Your subscription")
@@ -43,7 +45,7 @@ CORS_ALLOWED_ORIGINS = list(env.origins("CORS_ALLOWED_ORIGINS"))
 CSRF_TRUSTED_ORIGINS = list({SITE_URL, *CORS_ALLOWED_ORIGINS})
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", default=0)
 
-# --- Stripe -----------------------------------------------------------------------------------------------------
+# Stripe
 
 STRIPE_SECRET_KEY = env.text("STRIPE_SECRET_KEY", default="")
 STRIPE_PUBLISHABLE_KEY = env.text("STRIPE_PUBLISHABLE_KEY", default="")
@@ -60,7 +62,7 @@ if not DEBUG and STRIPE_API_BASE != "https://api.stripe.com":
 PAST_DUE_GRACE = timedelta(days=env.number("PAST_DUE_GRACE_DAYS", default=7))
 RENEWAL_SLACK = timedelta(hours=env.number("RENEWAL_SLACK_HOURS", default=24))
 
-# --- the application --------------------------------------------------------------------------------------------
+# The application
 
 INSTALLED_APPS = [
     "config",
@@ -94,7 +96,6 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "config.middleware.DatabaseTrouble",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -126,7 +127,7 @@ TEMPLATES = [
     },
 ]
 
-# --- database and cache -----------------------------------------------------------------------------------------
+# Database and cache
 
 DATABASE_URL = env.text("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'paywall.sqlite3'}")
 _database = environ.Env.db_url_config(DATABASE_URL)
@@ -156,7 +157,7 @@ CACHES = {
     },
 }
 
-# --- accounts ---------------------------------------------------------------------------------------------------
+# Accounts
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
@@ -175,7 +176,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/account/"
 
-# --- cookies, headers -------------------------------------------------------------------------------------------
+# Cookies, headers
 
 SESSION_COOKIE_AGE = 90 * 24 * 3600
 SESSION_COOKIE_HTTPONLY = True
@@ -190,7 +191,14 @@ DEVICE_COOKIE_NAME = "__Host-device" if SECURE else "device"
 CORS_ALLOW_CREDENTIALS = True
 CORS_URLS_REGEX = r"^/(api|_allauth)/"
 CORS_PREFLIGHT_MAX_AGE = 7200
-CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "x-csrftoken", "x-session-token", "x-device-id"]
+CORS_ALLOW_HEADERS = [
+    "accept",
+    "authorization",
+    "content-type",
+    "x-csrftoken",
+    "x-session-token",
+    "x-device-id",
+]
 
 SECURE_SSL_REDIRECT = SECURE and not DEBUG
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if SECURE else 0
@@ -201,7 +209,10 @@ SECURE_REDIRECT_EXEMPT = [r"^health/"]
 X_FRAME_OPTIONS = "DENY"
 
 # A form that leads to hosted Checkout is redirected there, which form-action has to allow.
-_CHECKOUT = ["https://checkout.stripe.com", *([STRIPE_API_BASE] if STRIPE_API_BASE.startswith("http://") else [])]
+_CHECKOUT = [
+    "https://checkout.stripe.com",
+    *([STRIPE_API_BASE] if STRIPE_API_BASE.startswith("http://") else []),
+]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
@@ -216,7 +227,7 @@ CONTENT_SECURITY_POLICY = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 WEBHOOK_MAX_BYTES = 1024 * 1024
 
-# --- language, time ---------------------------------------------------------------------------------------------
+# Language, time
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("de", _("German"))]
@@ -224,7 +235,7 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 
-# --- static files -----------------------------------------------------------------------------------------------
+# Static files
 
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
@@ -238,7 +249,7 @@ STORAGES = {
     },
 }
 
-# --- API --------------------------------------------------------------------------------------------------------
+# API
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -266,9 +277,11 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {},
 }
 
-# --- mail -------------------------------------------------------------------------------------------------------
+# Mail
 
-_mail = environ.Env.email_url_config(env.text("EMAIL_URL", default=f"filemail:///{VAR_DIR / 'mail'}" if DEBUG else None))
+_mail = environ.Env.email_url_config(
+    env.text("EMAIL_URL", default=f"filemail:///{VAR_DIR / 'mail'}" if DEBUG else None)
+)
 EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
 EMAIL_HOST = _mail.get("EMAIL_HOST") or "localhost"
 EMAIL_PORT = _mail.get("EMAIL_PORT") or 25
@@ -280,7 +293,7 @@ EMAIL_FILE_PATH = f"/{str(_mail.get('EMAIL_FILE_PATH') or '').lstrip('/')}"
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="desk@courant.example" if DEBUG else None)
 
-# --- Celery: a doorbell. The database is the queue ---------------------------------------------------------------
+# Celery: a doorbell. The database is the queue
 
 REDIS_URL = env.text("REDIS_URL", default="")
 if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://")):
@@ -320,10 +333,13 @@ CELERY_BEAT_SCHEDULE = {
     "look at the customers not seen for longest": {"task": "billing.sweep_stale", "schedule": 3600.0},
     "refresh the catalogue": {"task": "billing.refresh_catalogue", "schedule": 3600.0},
     "compare everything with Stripe": {"task": "billing.reconcile", "schedule": crontab(hour=3, minute=17)},
-    "tell readers of cards that expire": {"task": "billing.notify_expiring_cards", "schedule": crontab(hour=9, minute=5)},
+    "tell readers of cards that expire": {
+        "task": "billing.notify_expiring_cards",
+        "schedule": crontab(hour=9, minute=5),
+    },
 }
 
-# --- logs -------------------------------------------------------------------------------------------------------
+# Logs
 
 LOGGING = {
     "version": 1,

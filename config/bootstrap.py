@@ -1,0 +1,142 @@
+"""Makes the environment for `manage.py demo` and `manage.py test` on a fresh machine. Standard library only.
+
+A checkout needs nothing but Python 3.11+ with venv: `.venv` is made, the uv version that `uv.lock` names is installed
+into it, and uv installs what the lock file says. A stamp of the lock file in `.venv` tells whether that is still so.
+Inside a container, or any virtual environment other than ours, nothing is touched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+_LOCK = ROOT / "uv.lock"
+_STAMP = VENV / ".lock-stamp"
+_MAKES_ENVIRONMENT = {"demo", "test"}
+_FIRST_PORT = 8000
+
+
+def ensure_environment(argv: Sequence[str]) -> None:
+    """Go on inside an environment that fits the lock file, making it first where the command is `demo` or `test`.
+
+    Returns in the right environment, or replaces this process by one that is in it.
+    """
+    command = argv[1] if len(argv) > 1 else ""
+    if _is_foreign_environment():
+        return
+    if command in _MAKES_ENVIRONMENT and not _is_current():
+        _build()
+    if Path(sys.prefix) == VENV:
+        return
+    if not PYTHON.exists():
+        if importlib.util.find_spec("django"):
+            return
+        sys.exit(
+            "There is no environment yet. Run `python3 manage.py demo` or `python3 manage.py test` first."
+        )
+    os.execv(PYTHON, [str(PYTHON), *argv])  # noqa: S606  the same command, inside the environment
+
+
+def run_tests(arguments: Sequence[str]) -> NoReturn:
+    """Run pytest; `proofs` as the first word means only the measured claims."""
+    chosen = ["-m", "proof", *arguments[1:]] if arguments[:1] == ["proofs"] else list(arguments)
+    os.chdir(ROOT)
+    command = [sys.executable, "-m", "pytest", *chosen]
+    os.execv(sys.executable, command)  # noqa: S606  pytest takes over this process
+
+
+def demo_ports(argv: Sequence[str]) -> tuple[int, int, int]:
+    """Return the ports of service, newspaper and sandbox: `--port N` and the two after it."""
+    text = ""
+    for position, word in enumerate(argv):
+        if word == "--port" and position + 1 < len(argv):
+            text = argv[position + 1]
+        elif word.startswith("--port="):
+            text = word.partition("=")[2]
+    if text and not (text.isdigit() and 1024 <= int(text) <= 65533):
+        sys.exit(f"--port must be a number from 1024 to 65533, not {text!r}.")
+    first = int(text) if text else _FIRST_PORT
+    return first, first + 1, first + 2
+
+
+def set_demo_environment(argv: Sequence[str]) -> None:
+    """Set what the demo runs on where the caller has not: its addresses, and keys that only the sandbox knows."""
+    service, newspaper, sandbox = demo_ports(argv)
+    var = Path(os.environ.setdefault("VAR_DIR", str(ROOT / "var")))
+    defaults = {
+        "DEBUG": "1",
+        "SITE_URL": f"http://localhost:{service}",
+        "CORS_ALLOWED_ORIGINS": f"http://localhost:{newspaper}",
+        "SITE_API_KEYS": "newspaper:demo-site-key-not-a-secret",
+        "STRIPE_SECRET_KEY": "sk_test_demo0123456789",
+        "STRIPE_WEBHOOK_SECRETS": "whsec_demo0123456789",
+        "STRIPE_API_BASE": f"http://localhost:{sandbox}",
+        "CLOCK_FILE": str(var / "clock"),
+        "EMAIL_URL": f"filemail://{var / 'mail'}",
+        "DEFAULT_FROM_EMAIL": "The Harbour Courant <desk@courant.example>",
+    }
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+
+
+def _is_foreign_environment() -> bool:
+    return sys.prefix != sys.base_prefix and Path(sys.prefix) != VENV
+
+
+def _is_current() -> bool:
+    return PYTHON.exists() and _STAMP.exists() and _STAMP.read_text(encoding="ascii") == _lock_digest()
+
+
+def _lock_digest() -> str:
+    return hashlib.sha256(_LOCK.read_bytes()).hexdigest()
+
+
+def _build() -> None:
+    if sys.version_info < (3, 11):
+        sys.exit(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}.")
+    if not PYTHON.exists():
+        _say("Making .venv")
+        _run([sys.executable, "-m", "venv", str(VENV)], hint="sudo apt install python3-venv")
+    _say("Installing what uv.lock names (once; about half a minute)")
+    _run(
+        [
+            str(PYTHON),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            f"uv=={_uv_version()}",
+        ]
+    )
+    environment = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(VENV)}
+    _run([str(VENV / "bin" / "uv"), "sync", "--frozen", "--inexact", "--quiet"], environment=environment)
+    _STAMP.write_text(_lock_digest(), encoding="ascii")
+
+
+def _uv_version() -> str:
+    match = re.search(r'name = "uv"\nversion = "([^"]+)"', _LOCK.read_text(encoding="utf-8"))
+    if match is None:
+        sys.exit("uv.lock does not name uv; it belongs to the dev group of pyproject.toml.")
+    return match[1]
+
+
+def _run(command: Sequence[str], *, hint: str = "", environment: dict[str, str] | None = None) -> None:
+    result = subprocess.run(command, cwd=ROOT, env=environment, check=False)  # noqa: S603  our own command lines
+    if result.returncode != 0:
+        advice = f" Try: {hint}" if hint else ""
+        sys.exit(f"This step failed: {' '.join(command)}.{advice}")
+
+
+def _say(text: str) -> None:
+    print(f"· {text} …", flush=True)  # noqa: T201  the only way to show progress before anything is installed
