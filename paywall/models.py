@@ -31,6 +31,12 @@ class Article(models.Model):
 
     id = models.SlugField(_("id"), max_length=120, primary_key=True)
     url = models.URLField(_("address"), max_length=500)
+    path = models.CharField(
+        _("path"),
+        max_length=500,
+        editable=False,
+        help_text=_("Of the address, as a reverse proxy asks for it."),
+    )
     title = models.CharField(_("title"), max_length=300)
     section = models.CharField(_("section"), max_length=80, blank=True)
     tags = models.JSONField(_("tags"), default=list, blank=True)
@@ -51,7 +57,8 @@ class Article(models.Model):
         ordering = ("-published_at", "id")
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(demand__in=[demand.value for demand in Demand]), name="article_demand_is_known"
+                condition=models.Q(demand__in=[demand.value for demand in Demand]),
+                name="article_demand_is_known",
             ),
             # Fail closed: a subscriber article that names no product would open to nobody and must not be stored
             # by mistake; products on any other article would be a rule that does nothing.
@@ -61,7 +68,10 @@ class Article(models.Model):
                 name="article_products_fit_demand",
             ),
         ]
-        indexes = [models.Index(fields=("-published_at", "id"), name="article_newest_first")]
+        indexes = [
+            models.Index(fields=("-published_at", "id"), name="article_newest_first"),
+            models.Index(fields=("path",), name="article_by_path"),
+        ]
 
     def __str__(self) -> str:
         return self.title
@@ -76,7 +86,9 @@ class EntitlementQuerySet(models.QuerySet["Entitlement"]):
 
     def known(self, *, at: datetime) -> EntitlementQuerySet:
         """Rows that were our knowledge at `at`."""
-        return self.filter(recorded_at__lte=at).filter(models.Q(superseded_at=None) | models.Q(superseded_at__gt=at))
+        return self.filter(recorded_at__lte=at).filter(
+            models.Q(superseded_at=None) | models.Q(superseded_at__gt=at)
+        )
 
 
 class Entitlement(models.Model):
@@ -85,7 +97,9 @@ class Entitlement(models.Model):
     Rows are never edited: a changed grant closes the old row (`superseded_at`) and adds a new one (`recorded_at`).
     """
 
-    reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="entitlements")
+    reader = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="entitlements"
+    )
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="entitlements")
     source = models.CharField(_("source"), max_length=100)
     starts_at = models.DateTimeField(_("from"))
@@ -118,6 +132,10 @@ class Entitlement(models.Model):
                 condition=models.Q(superseded_at=None) | models.Q(superseded_at__gte=models.F("recorded_at")),
                 name="entitlement_superseded_after_recorded",
             ),
+        ]
+        indexes = [
+            # What staff ask: all that one source ever said of a reader, newest first.
+            models.Index(fields=("reader", "source", "-recorded_at"), name="entitlement_history"),
         ]
 
     def __str__(self) -> str:

@@ -23,12 +23,39 @@ class Suspension(StrEnum):
     PAUSED = "paused"
 
 
+class Standing(StrEnum):
+    """What a right is worth at one moment, best first: what opens, then what is nearest to opening."""
+
+    HELD = "held"
+    GRACE = "grace"
+    PAYMENT_ACTION_REQUIRED = "payment_action_required"
+    PAYMENT_FAILED = "payment_failed"
+    PAUSED = "paused"
+    ENDED = "ended"
+    TO_COME = "to_come"
+
+    @property
+    def opens(self) -> bool:
+        """Whether a right that stands so opens articles."""
+        return self in _OPENING
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is still a contract behind it: running, or waiting for a payment or for the reader."""
+        return self not in {Standing.ENDED, Standing.TO_COME}
+
+
+_OPENING = frozenset({Standing.HELD, Standing.GRACE})
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """What the wall may tell a reader about a payment in trouble: never an id, never a full number."""
 
     card: str = ""  # as shown to the reader, for example "Visa •••• 0341"
-    cause: str = ""  # the failure's code: card_declined, insufficient_funds, expired_card, authentication_required …
+    cause: str = (
+        ""  # the failure's code: card_declined, insufficient_funds, expired_card, authentication_required …
+    )
     retry_at: datetime | None = None
 
 
@@ -50,6 +77,28 @@ class Grant:
     resumes_at: datetime | None = None
     trouble: Trouble | None = None
 
+    def standing(self, *, at: datetime) -> Standing:
+        """Return what this right is worth at `at`; total, and constant between two of its `boundaries`."""
+        if at < self.starts_at:
+            return Standing.TO_COME
+        if self.suspension is Suspension.PAUSED and (self.resumes_at is None or at < self.resumes_at):
+            return Standing.PAUSED
+        if self.ends_at is None or at < self.ends_at:
+            return Standing.HELD
+        if self.grace_until is not None and at < self.grace_until:
+            return Standing.GRACE
+        if self.suspension is Suspension.PAYMENT_FAILED:
+            return Standing.PAYMENT_FAILED
+        if self.suspension is Suspension.PAYMENT_ACTION_REQUIRED:
+            return Standing.PAYMENT_ACTION_REQUIRED
+        return Standing.ENDED
+
+    @property
+    def boundaries(self) -> tuple[datetime, ...]:
+        """The moments at which the standing may change by itself."""
+        moments = (self.starts_at, self.ends_at, self.grace_until, self.resumes_at)
+        return tuple(moment for moment in moments if moment is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class ArticleFacts:
@@ -61,6 +110,12 @@ class ArticleFacts:
     published_at: datetime
     unpublished_at: datetime | None = None
     embargo_until: datetime | None = None
+
+    @property
+    def boundaries(self) -> tuple[datetime, ...]:
+        """The moments at which what may be shown of it may change by itself."""
+        moments = (self.published_at, self.unpublished_at, self.embargo_until)
+        return tuple(moment for moment in moments if moment is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,251 @@
+"""The policy: steps that one can read aloud, and `decide`, which walks them in order.
+
+Pure and total: every set of facts has exactly one decision. Its laws are property tests (tests/decision).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from paywall.decision.facts import Demand, Facts, Grant, MeterReading, Standing, Suspension
+from paywall.decision.reasons import Access, Reason, Remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one step said; no reason means that it left the decision to the next."""
+
+    step: str
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer, and all that it rests on.
+
+    `grant` is the right that opened the article, or else the one nearest to opening it. `until` is the first
+    moment at which the same facts give another reason or other remedies, None where that never happens.
+    """
+
+    reason: Reason
+    products: tuple[str, ...]
+    remedies: tuple[Remedy, ...]
+    grant: Grant | None
+    until: datetime | None
+    trace: tuple[Answer, ...]
+    meter: MeterReading | None = None
+
+    @property
+    def access(self) -> Access:
+        """How much may be seen: the reason fixes it."""
+        return self.reason.access
+
+
+def unpublished(facts: Facts) -> Reason | None:
+    """Refuse an article that is not yet, or no longer, published."""
+    article = facts.article
+    withdrawn = article.unpublished_at is not None and facts.now >= article.unpublished_at
+    return Reason.UNPUBLISHED if withdrawn or facts.now < article.published_at else None
+
+
+def embargoed(facts: Facts) -> Reason | None:
+    """Refuse an article whose embargo has not ended."""
+    embargo = facts.article.embargo_until
+    return Reason.EMBARGOED if embargo is not None and facts.now < embargo else None
+
+
+def free(facts: Facts) -> Reason | None:
+    """Open an article that asks nothing of anybody."""
+    return Reason.FREE if facts.article.demand is Demand.FREE else None
+
+
+def blocked(facts: Facts) -> Reason | None:
+    """Refuse a reader whose account is blocked, whatever else they hold."""
+    return Reason.ACCOUNT_BLOCKED if facts.reader is not None and facts.reader.is_blocked else None
+
+
+def staff(facts: Facts) -> Reason | None:
+    """Open everything that is published to staff."""
+    return Reason.STAFF if facts.reader is not None and facts.reader.is_staff else None
+
+
+def registered(facts: Facts) -> Reason | None:
+    """Open an article that only asks for an account to whoever has one."""
+    asked = facts.article.demand is Demand.REGISTERED
+    return Reason.REGISTERED if asked and facts.reader is not None else None
+
+
+def entitled(facts: Facts) -> Reason | None:
+    """Open the article to a reader within the term of a right to one of its products."""
+    return Reason.ENTITLED if _standing(_best_fitting(facts), facts) is Standing.HELD else None
+
+
+def in_grace(facts: Facts) -> Reason | None:
+    """Open the article to a reader whose payment is being sorted out and whose grace has not run out."""
+    return Reason.GRACE_PERIOD if _standing(_best_fitting(facts), facts) is Standing.GRACE else None
+
+
+def nearest_way_in(facts: Facts) -> Reason:
+    """Name what stands between this reader and the article. Always answers."""
+    if facts.article.demand is Demand.REGISTERED:
+        return Reason.REGISTRATION_REQUIRED
+    match _standing(_best_fitting(facts), facts):
+        case Standing.PAYMENT_ACTION_REQUIRED:
+            return Reason.PAYMENT_ACTION_REQUIRED
+        case Standing.PAYMENT_FAILED:
+            return Reason.PAYMENT_FAILED
+        case Standing.PAUSED:
+            return Reason.SUBSCRIPTION_PAUSED
+        case _ if _best_open_elsewhere(facts) is not None:
+            # What they have now says more about them than what they once had.
+            return Reason.UPGRADE_REQUIRED
+        case Standing.ENDED:
+            return Reason.SUBSCRIPTION_ENDED
+    return Reason.SUBSCRIPTION_REQUIRED
+
+
+# Blocks first, then what opens to all, then what opens to this reader. A block on the account comes after `free`:
+# nobody is kept from what a stranger may read.
+STEPS = (unpublished, embargoed, free, blocked, staff, registered, entitled, in_grace, nearest_way_in)
+
+
+def decide(facts: Facts) -> Decision:
+    """Return the one decision that these facts allow."""
+    trace = _walk(facts)
+    reason = _last(trace)
+    return Decision(
+        reason=reason,
+        products=facts.article.products,
+        remedies=_remedies(reason, facts),
+        grant=_grant_behind(reason, facts),
+        until=_until(facts, _public_face(facts, reason)),
+        trace=trace,
+    )
+
+
+def strongest_first(grants: Iterable[Grant], *, at: datetime) -> tuple[Grant, ...]:
+    """Return the grants in the order in which they count at `at`; the order given does not matter."""
+    return tuple(sorted(grants, key=lambda grant: _strength(grant, at)))
+
+
+def _walk(facts: Facts) -> tuple[Answer, ...]:
+    trace: list[Answer] = []
+    for step in STEPS:
+        trace.append(Answer(step.__name__, step(facts)))
+        if trace[-1].reason is not None:
+            break
+    return tuple(trace)
+
+
+def _last(trace: tuple[Answer, ...]) -> Reason:
+    reason = trace[-1].reason
+    if reason is None:
+        raise AssertionError("nearest_way_in always answers")
+    return reason
+
+
+def _public_face(facts: Facts, reason: Reason) -> tuple[Reason, tuple[Remedy, ...]]:
+    return reason, _remedies(reason, facts)
+
+
+def _until(facts: Facts, face: tuple[Reason, tuple[Remedy, ...]]) -> datetime | None:
+    boundaries = {
+        *facts.article.boundaries,
+        *(moment for grant in facts.grants for moment in grant.boundaries),
+    }
+    for moment in sorted(boundary for boundary in boundaries if boundary > facts.now):
+        later = replace(facts, now=moment)
+        if _public_face(later, _last(_walk(later))) != face:
+            return moment
+    return None
+
+
+# What helps everybody who meets the reason, nearest way in first; the rest depends on who it is.
+_REMEDIES = {
+    Reason.REGISTRATION_REQUIRED: (Remedy.LOG_IN, Remedy.REGISTER),
+    Reason.UPGRADE_REQUIRED: (Remedy.UPGRADE,),
+    Reason.SUBSCRIPTION_ENDED: (Remedy.SUBSCRIBE,),
+    Reason.SUBSCRIPTION_PAUSED: (Remedy.RESUME,),
+    Reason.PAYMENT_FAILED: (Remedy.FIX_CARD,),
+    Reason.PAYMENT_ACTION_REQUIRED: (Remedy.CONFIRM_PAYMENT, Remedy.FIX_CARD),
+    Reason.EMBARGOED: (Remedy.WAIT,),
+}
+
+
+def _remedies(reason: Reason, facts: Facts) -> tuple[Remedy, ...]:
+    match reason:
+        case Reason.SUBSCRIPTION_REQUIRED if facts.reader is None:
+            return (Remedy.LOG_IN, Remedy.SUBSCRIBE)
+        case Reason.SUBSCRIPTION_REQUIRED:
+            # Somebody known who never subscribed may have done so under another address.
+            return (Remedy.SUBSCRIBE, Remedy.SWITCH_ACCOUNT)
+        case Reason.GRACE_PERIOD:
+            return _remedies_in_grace(_best_fitting(facts))
+        case Reason.UNPUBLISHED:
+            return (Remedy.WAIT,) if _is_to_come(facts) else ()
+    return _REMEDIES.get(reason, ())
+
+
+def _remedies_in_grace(grant: Grant | None) -> tuple[Remedy, ...]:
+    match grant.suspension if grant is not None else None:
+        case Suspension.PAYMENT_FAILED:
+            return (Remedy.FIX_CARD,)
+        case Suspension.PAYMENT_ACTION_REQUIRED:
+            return (Remedy.CONFIRM_PAYMENT, Remedy.FIX_CARD)
+    # The renewal is merely on its way: there is nothing for the reader to do.
+    return ()
+
+
+def _is_to_come(facts: Facts) -> bool:
+    article = facts.article
+    stays = article.unpublished_at is None or article.unpublished_at > article.published_at
+    return stays and facts.now < article.published_at
+
+
+def _grant_behind(reason: Reason, facts: Facts) -> Grant | None:
+    match reason:
+        case Reason.UPGRADE_REQUIRED:
+            return _best_open_elsewhere(facts)
+        case (
+            Reason.ENTITLED
+            | Reason.GRACE_PERIOD
+            | Reason.PAYMENT_FAILED
+            | Reason.PAYMENT_ACTION_REQUIRED
+            | Reason.SUBSCRIPTION_PAUSED
+            | Reason.SUBSCRIPTION_ENDED
+        ):
+            return _best_fitting(facts)
+    return None
+
+
+def _best_fitting(facts: Facts) -> Grant | None:
+    fitting = (grant for grant in facts.grants if grant.product in facts.article.products)
+    return min(fitting, key=lambda grant: _strength(grant, facts.now), default=None)
+
+
+def _best_open_elsewhere(facts: Facts) -> Grant | None:
+    elsewhere = (
+        grant
+        for grant in facts.grants
+        if grant.product not in facts.article.products and grant.standing(at=facts.now).is_open
+    )
+    return min(elsewhere, key=lambda grant: _strength(grant, facts.now), default=None)
+
+
+def _standing(grant: Grant | None, facts: Facts) -> Standing | None:
+    return grant.standing(at=facts.now) if grant is not None else None
+
+
+_RANK = {standing: rank for rank, standing in enumerate(Standing)}
+_ENDLESS = datetime.max.replace(tzinfo=UTC)
+
+
+def _strength(grant: Grant, at: datetime) -> tuple[int, float, float, str, str]:
+    """Sort key: the better standing, then the later end, then the names, so that ties have one winner."""
+    standing = grant.standing(at=at)
+    ends = grant.ends_at or _ENDLESS
+    last = max(ends, grant.grace_until or ends)
+    first, second = (last, ends) if standing is Standing.GRACE else (ends, last)
+    return _RANK[standing], -first.timestamp(), -second.timestamp(), grant.product, grant.source
