@@ -1,9 +1,4 @@
-"""Our port to Stripe: the only module that imports `stripe`. Stripe's objects and errors become ours here.
-
-`Gateway` says what the rest of billing may ask for; `StripeGateway` does it through the pinned SDK. Every write takes
-the caller's idempotency `key`. Every method ends within seconds (timeouts, two retries) and raises only
-`StripeTrouble` (repeat with the same key) or `StripeRefused` and its kinds (an answer that repeating won't change).
-"""
+"""What the rest of billing may ask of Stripe, in our own words."""
 
 from __future__ import annotations
 
@@ -40,7 +35,11 @@ class NextCharge:
 
 
 class Gateway(Protocol):
-    """What billing may ask of Stripe."""
+    """What billing may ask of Stripe.
+
+    Every write takes the caller's idempotency `key`. Every call to Stripe ends within ten seconds and raises only
+    `StripeTrouble` (repeat with the same key) or `StripeRefused` and its kinds (repeating won't change the answer).
+    """
 
     def verify(self, *, body: bytes, signature: str) -> Delivery:
         """Return what a webhook says, if Stripe signed it with any of our secrets.
@@ -50,7 +49,12 @@ class Gateway(Protocol):
         ...
 
     def picture(self, customer: str) -> CustomerPicture:
-        """Fetch a customer with all subscriptions, recent and open invoices and cards. Never raises for a deleted one."""
+        """Fetch a customer with all subscriptions, invoices and cards.
+
+        A deleted customer is no error.
+
+        :raises StripeGone: there never was such a customer.
+        """
         ...
 
     def customer_of(self, *, object_type: str, object_id: str) -> str | None:
@@ -74,7 +78,15 @@ class Gateway(Protocol):
         ...
 
     def start_checkout(
-        self, *, customer: str, price: str, reader: str, return_url: str, cancel_url: str, key: str
+        self,
+        *,
+        customer: str,
+        price: str,
+        reader: str,
+        return_url: str,
+        cancel_url: str,
+        key: str,
+        trial_days: int = 0,
     ) -> CheckoutSnapshot:
         """Open a hosted Checkout for a subscription. `price` is Stripe's id."""
         ...
@@ -90,7 +102,7 @@ class Gateway(Protocol):
         ...
 
     def expire_checkout(self, session: str, *, key: str) -> CheckoutSnapshot:
-        """Close an open session, so that it can no longer be paid; one already complete or expired is returned as it is."""
+        """Close an open session, so that it can no longer be paid; one no longer open is returned as it is."""
         ...
 
     def use_card(self, *, customer: str, card: str, subscriptions: tuple[str, ...], key: str) -> None:
@@ -120,8 +132,8 @@ class Gateway(Protocol):
         """Ask what will be charged next; None where nothing will."""
         ...
 
-    def events(self, *, after: str, since: datetime | None) -> Iterator[Delivery]:
-        """Walk events, oldest first, after an event id or since a moment."""
+    def events(self, *, since: datetime, until: datetime) -> Iterator[Delivery]:
+        """Walk the events that Stripe made in `since <= t < until`, newest first. Stripe keeps 30 days of them."""
         ...
 
     def subscriptions(self, *, after: str = "") -> Iterator[SubscriptionSnapshot]:
