@@ -109,7 +109,8 @@ def _moment_to_record(reader: User, *, source: str, now: datetime) -> datetime:
     last = Entitlement.objects.filter(reader=reader, source=source).aggregate(
         recorded=Max("recorded_at"), superseded=Max("superseded_at")
     )
-    return max([now.astimezone(UTC), *(moment for moment in last.values() if moment is not None)])
+    changes: list[datetime] = [moment for moment in last.values() if moment is not None]
+    return max([now.astimezone(UTC), *changes])
 
 
 def _in_utc(grant: Grant) -> Grant:
