@@ -1,15 +1,16 @@
 """Expected failures of this app; `config.problems` turns them into answers.
 
-    BillingError
-    ├── StripeTrouble            Stripe did not answer, or not in time: the same call may be repeated
-    ├── StripeRefused            Stripe answered no, for a reason that repeating will not change
-    │   ├── CardRefused          … the card's, with a code that we can put into the reader's words
-    │   └── StripeGone           … the object does not exist (any more)
-    ├── WebhookRefused           a delivery that is not genuine or not readable
-    ├── NotOnSale                a price that the catalogue does not offer
-    ├── AlreadySubscribed        an open subscription already gives what was asked for
-    ├── PaymentWaiting           a failed payment must be fixed first; a second subscription is not the answer
-    └── NothingToDo              no subscription in the state that this action needs
+BillingError
+├── StripeTrouble            Stripe did not answer, or not in time: the same call may be repeated
+├── StripeRefused            Stripe answered no, for a reason that repeating will not change
+│   ├── CardRefused          … the card's, with a code that we can put into the reader's words
+│   └── StripeGone           … the object does not exist (any more)
+├── WebhookRefused           a delivery that is not genuine or not readable
+├── NotOnSale                a price that the catalogue does not offer
+├── SaleRefused              a purchase that would charge somebody twice
+│   ├── AlreadySubscribed    … an open subscription already gives what was asked for
+│   └── PaymentWaiting       … a failed payment must be fixed first; a second subscription is not the answer
+└── NothingToDo              no subscription in the state that this action needs
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ class BillingError(Exception):
 
 
 class StripeTrouble(BillingError):
-    """Stripe did not answer, or not in time; the same call with the same key may be repeated."""
+    """Stripe did not answer, or not in time; the same call with the same key may be repeated.
+
+    `answered` tells the case in which Stripe failed and said so: its answer is kept under the key.
+    """
+
+    def __init__(self, message: str = "", *, answered: bool = False) -> None:
+        super().__init__(message)
+        self.answered = answered
 
 
 class StripeRefused(BillingError):
@@ -47,11 +55,19 @@ class NotOnSale(BillingError):
     """A price that the catalogue does not offer."""
 
 
-class AlreadySubscribed(BillingError):
+class SaleRefused(BillingError):
+    """A purchase that would charge somebody twice; `remedies` say what they need instead, nearest first."""
+
+    def __init__(self, message: str, *, remedies: tuple[dict[str, str], ...] = ()) -> None:
+        super().__init__(message)
+        self.remedies = remedies
+
+
+class AlreadySubscribed(SaleRefused):
     """An open subscription already gives what was asked for."""
 
 
-class PaymentWaiting(BillingError):
+class PaymentWaiting(SaleRefused):
     """A payment failed and waits for a working card; a second subscription is not the answer."""
 
 

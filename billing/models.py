@@ -12,6 +12,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from billing.snapshots import Status
+
 
 class CustomerQuerySet(models.QuerySet["Customer"]):
     """Which customers need a look."""
@@ -33,7 +35,7 @@ class Customer(models.Model):
     )
     stripe_id = models.CharField(max_length=80, unique=True)
     livemode = models.BooleanField(default=False)
-    email = models.EmailField(blank=True)
+    email = models.CharField(max_length=512, blank=True)
     currency = models.CharField(max_length=3, blank=True)
     balance = models.BigIntegerField(default=0)
     default_card = models.CharField(max_length=80, blank=True)
@@ -46,7 +48,9 @@ class Customer(models.Model):
     sync_attempts = models.PositiveIntegerField(default=0)
     next_sync_at = models.DateTimeField(null=True, blank=True)
     sync_error = models.CharField(max_length=300, blank=True)
-    synced_at = models.DateTimeField(null=True, blank=True, help_text=_("Start of the last look that was written."))
+    synced_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("Start of the last look that was written.")
+    )
     created_at = models.DateTimeField()
 
     objects = CustomerQuerySet.as_manager()
@@ -60,7 +64,11 @@ class Customer(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=("sync_requested",), condition=Q(sync_requested__gt=F("sync_done")), name="customer_waiting"),
+            models.Index(
+                fields=("sync_requested",),
+                condition=Q(sync_requested__gt=F("sync_done")),
+                name="customer_waiting",
+            ),
             models.Index(fields=("synced_at",), name="customer_oldest_look"),
         ]
 
@@ -150,6 +158,11 @@ class Subscription(models.Model):
     currency = models.CharField(max_length=3, blank=True)
     created_at = models.DateTimeField()
     synced_at = models.DateTimeField()
+    proven_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text=_("Start of the last full comparison that found it equal to Stripe's."),
+    )
 
     class Meta:
         ordering = ("-created_at",)
@@ -157,6 +170,11 @@ class Subscription(models.Model):
 
     def __str__(self) -> str:
         return self.stripe_id
+
+    @property
+    def is_open(self) -> bool:
+        """Whether Stripe may still charge for it."""
+        return Status.of(self.status).is_open
 
 
 class SubscriptionItem(models.Model):
@@ -186,13 +204,17 @@ class OpenProduct(models.Model):
     hand in its dashboard), the older one keeps the row and the drift report names the other.
     """
 
-    reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="open_products")
+    reader = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="open_products"
+    )
     product = models.CharField(max_length=60)
     subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="open_products")
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=("reader", "product"), name="one_open_subscription_per_reader_and_product"),
+            models.UniqueConstraint(
+                fields=("reader", "product"), name="one_open_subscription_per_reader_and_product"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -221,8 +243,8 @@ class Invoice(models.Model):
     created_at = models.DateTimeField()
     finalized_at = models.DateTimeField(null=True, blank=True)
     paid_at = models.DateTimeField(null=True, blank=True)
-    hosted_url = models.URLField(max_length=500, blank=True)
-    pdf_url = models.URLField(max_length=500, blank=True)
+    hosted_url = models.URLField(max_length=2000, blank=True)
+    pdf_url = models.URLField(max_length=2000, blank=True)
     automatic = models.BooleanField(default=True)
     failure_code = models.CharField(max_length=80, blank=True)
     needs_action = models.BooleanField(default=False)
@@ -268,7 +290,9 @@ class StripeEvent(models.Model):
         ordering = ("-received_at", "-id")
         indexes = [
             models.Index(
-                fields=("next_attempt_at",), condition=Q(state__in=("received", "parked")), name="stripe_event_due"
+                fields=("next_attempt_at",),
+                condition=Q(state__in=("received", "parked")),
+                name="stripe_event_due",
             ),
         ]
 
@@ -288,14 +312,24 @@ class CheckoutAttempt(models.Model):
         DONE = "done", _("paid")
         CLOSED = "closed", _("expired or replaced")
 
-    reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="checkout_attempts")
+    reader = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="checkout_attempts"
+    )
     price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="checkout_attempts")
-    key = models.CharField(max_length=80, unique=True, help_text=_("Idempotency key and public name of the attempt."))
+    key = models.CharField(
+        max_length=80, unique=True, help_text=_("Idempotency key and public name of the attempt.")
+    )
     return_url = models.URLField(max_length=1000)
     session_id = models.CharField(max_length=120, blank=True, db_index=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    leased_until = models.DateTimeField(
+        null=True, blank=True, help_text=_("Somebody is asking Stripe for the session.")
+    )
     started_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
+
+    # Only how long parallel clicks wait for the one that asks; the key makes an early take-over harmless.
+    LEASE = timedelta(seconds=20)
 
     class Meta:
         ordering = ("-started_at",)
@@ -325,7 +359,6 @@ class OutboundCall(models.Model):
     purpose = models.CharField(max_length=40)  # customer, cancel, resume, default_card, pay, setup
     subject = models.CharField(max_length=160)  # what it is about: a reader, a subscription, invoice:card …
     key = models.CharField(max_length=120, unique=True)
-    params_hash = models.CharField(max_length=64, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     stripe_id = models.CharField(max_length=120, blank=True)
     error = models.CharField(max_length=300, blank=True)
@@ -336,7 +369,9 @@ class OutboundCall(models.Model):
         ordering = ("-started_at",)
         constraints = [
             models.UniqueConstraint(
-                fields=("purpose", "subject"), condition=Q(state="open"), name="one_open_call_per_purpose_and_subject"
+                fields=("purpose", "subject"),
+                condition=Q(state="open"),
+                name="one_open_call_per_purpose_and_subject",
             ),
         ]
 
@@ -349,6 +384,7 @@ class ReconcileRun(models.Model):
 
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
+    leased_until = models.DateTimeField(null=True, blank=True)
     cursor = models.CharField(max_length=120, blank=True)
     checked = models.PositiveIntegerField(default=0)
     equal = models.PositiveIntegerField(default=0)
@@ -357,6 +393,8 @@ class ReconcileRun(models.Model):
 
     class Meta:
         ordering = ("-started_at",)
+
+    LEASE = timedelta(minutes=2)
 
     def __str__(self) -> str:
         return f"{self.equal} of {self.checked} equal at {self.started_at:%Y-%m-%d %H:%M}"

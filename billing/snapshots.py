@@ -79,6 +79,7 @@ class InvoiceSnapshot:
     failure_code: str = ""  # decline code where there is one, else the error's code
     needs_action: bool = False  # the bank wants a confirmation (3-D Secure)
     payment_intent: str | None = None
+    failed_card: str | None = None  # the payment method of the attempt that failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +309,7 @@ def invoice(data: Mapping[str, Any], *, payment_intent: Mapping[str, Any] | None
         failure_code=failure.get("decline_code") or failure.get("code") or "",
         needs_action=_needs_action(payment_intent or {}),
         payment_intent=payment_intent_of(data),
+        failed_card=id_of(failure.get("payment_method")),
     )
 
 

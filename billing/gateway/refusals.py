@@ -41,7 +41,7 @@ def _ours(error: stripe.StripeError) -> BillingError:
     if code in _WANTS_CONFIRMATION:
         return CardRefused(text, code=_CONFIRMATION)
     if _may_pass(error):
-        return StripeTrouble(text)
+        return StripeTrouble(text, answered=(error.http_status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR)
     if code == "resource_missing":
         return StripeGone(text, code=code)
     return StripeRefused(text, code=code)

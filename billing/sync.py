@@ -1,0 +1,271 @@
+"""The one door through which Stripe's truth enters: make ours match theirs, then restate what a reader may read.
+
+Whoever has a hint that something changed (an event, a return from Checkout, a sweep, staff) raises a counter with
+`request`. `customer` takes one look for all hints so far. One look at a time per customer, no transaction and no lock
+during HTTP; the last look is always the last write, and a worker that dies loses nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+
+from accounts.models import User
+from billing import dunning, lifecycle, mirror, words
+from billing.errors import BillingError
+from billing.gateway import Gateway
+from billing.models import Customer, OpenProduct, Plan, Subscription
+from billing.snapshots import CardSnapshot, CustomerPicture, SubscriptionSnapshot
+from paywall import entitlements
+from paywall.decision.facts import Grant, Suspension, Trouble
+
+logger = logging.getLogger(__name__)
+
+# Hints that arrive during a look ask for another one. More than this in a row is left to the next worker.
+_ROUNDS = 3
+_LONGEST_PAUSE = timedelta(hours=1)
+
+
+class SyncOutcome(StrEnum):
+    """What became of a look."""
+
+    DONE = "done"  # ours equals theirs, as of this look
+    BUSY = "busy"  # another worker is at it, and will see this hint too
+    LOST = "lost"  # took too long: another worker took over, and this look was dropped
+    AGAIN = "again"  # written, but more hints came; the next worker goes on
+    FAILED = "failed"  # Stripe gave no picture; tried again later
+
+
+def request(customers: Iterable[int], *, now: datetime) -> int:
+    """Ask for a look at these customers (by primary key); return how many there are.
+
+    Whatever was true at Stripe before this call will be in ours after the look. Cheap, and safe inside a transaction.
+    """
+    asked = Customer.objects.filter(pk__in=list(customers))
+    return asked.update(sync_requested=F("sync_requested") + 1, next_sync_at=now)
+
+
+def waiting_ids(*, now: datetime, limit: int) -> list[int]:
+    """Return customers that somebody should look at now, the longest waiting first."""
+    due = Customer.objects.waiting(now=now).order_by(F("next_sync_at").asc(nulls_first=True), "pk")
+    return list(due.values_list("pk", flat=True)[:limit])
+
+
+def customer(customer_pk: int, *, gateway: Gateway, now: datetime) -> SyncOutcome:
+    """Look at a customer at Stripe and make ours equal: mirror, entitlements, notices, in one transaction.
+
+    Safe to call at any time, in parallel and again. Trouble at Stripe is not raised; it is noted, and the customer
+    stays waiting, with growing pauses.
+    """
+    lease = _claim(customer_pk, now=now)
+    if lease is None:
+        return SyncOutcome.BUSY
+    try:
+        return _look_until_quiet(customer_pk, lease=lease, gateway=gateway, now=now)
+    except BillingError as trouble:
+        _put_off(customer_pk, lease=lease, error=f"{type(trouble).__name__}: {trouble}", now=now)
+        logger.warning("No picture of customer %s: %s", customer_pk, trouble)
+        return SyncOutcome.FAILED
+    except BaseException as surprise:
+        _put_off(customer_pk, lease=lease, error=type(surprise).__name__, now=now)
+        raise
+
+
+def pause(attempts: int, *, seed: int) -> timedelta:
+    """Return how long to wait after that many tries: 1 s, four times as long each time, up to an hour.
+
+    `seed` spreads rows that failed together, so that they do not come back together.
+    """
+    longest = min(4.0 ** max(0, attempts - 1), _LONGEST_PAUSE.total_seconds())
+    return timedelta(seconds=longest * (0.8 + (seed * 7919 % 100) / 500))
+
+
+def _claim(customer_pk: int, *, now: datetime) -> str | None:
+    """Take the customer for a while; None where another worker holds it."""
+    lease = secrets.token_hex(8)
+    free = Customer.objects.filter(Q(leased_until=None) | Q(leased_until__lte=now), pk=customer_pk)
+    # The try is counted before it is made, so that one that kills its worker is not made for ever without a pause.
+    taken = free.update(
+        leased_by=lease, leased_until=now + Customer.LEASE, sync_attempts=F("sync_attempts") + 1
+    )
+    return lease if taken else None
+
+
+def _look_until_quiet(customer_pk: int, *, lease: str, gateway: Gateway, now: datetime) -> SyncOutcome:
+    for _round in range(_ROUNDS):
+        ours = Customer.objects.get(pk=customer_pk)
+        picture = gateway.picture(ours.stripe_id)
+        outcome = _write(customer_pk, picture, noted=ours.sync_requested, lease=lease, now=now)
+        if outcome is not SyncOutcome.AGAIN:
+            return outcome
+    _release(customer_pk, lease=lease)
+    return SyncOutcome.AGAIN
+
+
+@transaction.atomic
+def _write(
+    customer_pk: int, picture: CustomerPicture, *, noted: int, lease: str, now: datetime
+) -> SyncOutcome:
+    """Write a picture if our lease still holds; all that follows from it is in the same transaction."""
+    ours = Customer.objects.select_for_update(of=("self",)).get(pk=customer_pk)
+    if ours.leased_by != lease:
+        return SyncOutcome.LOST
+    _adopt(ours, picture)
+    mirror.write(ours, picture, now=now)
+    if ours.reader is not None:
+        _restate_entitlements(ours, ours.reader, picture, now=now)
+        _restate_open_products(ours.reader)
+    dunning.tell(ours, now=now)
+    ours.sync_done = noted
+    ours.sync_attempts = 0
+    ours.sync_error = ""
+    ours.synced_at = now
+    ours.next_sync_at = None
+    is_quiet = ours.sync_requested == noted
+    if is_quiet:
+        ours.leased_by, ours.leased_until = "", None
+    ours.save(
+        update_fields=[
+            "sync_done", "sync_attempts", "sync_error", "synced_at", "next_sync_at", "leased_by", "leased_until",
+        ]
+    )  # fmt: skip
+    return SyncOutcome.DONE if is_quiet else SyncOutcome.AGAIN
+
+
+def _adopt(ours: Customer, picture: CustomerPicture) -> None:
+    """Give a customer to the reader whom its metadata names, unless that reader has another one."""
+    named = picture.customer.reader
+    if ours.reader is not None or named is None or picture.customer.deleted:
+        return
+    others = Customer.objects.filter(deleted_at=None, livemode=ours.livemode).exclude(pk=ours.pk)
+    reader = User.objects.filter(public_id=named).exclude(customers__in=others).first()
+    if reader is None:
+        logger.warning("Customer %s names a reader who is unknown or has another one.", ours.stripe_id)
+    ours.reader = reader
+
+
+def _restate_entitlements(ours: Customer, reader: User, picture: CustomerPicture, *, now: datetime) -> None:
+    unlocks = unlocked_by(item.product for theirs in picture.subscriptions for item in theirs.items)
+    for theirs in picture.subscriptions:
+        grants = _grants(theirs, picture=picture, unlocks=unlocks)
+        entitlements.replace(reader, source=source_of(theirs.id), grants=grants, now=now)
+    listed = [theirs.id for theirs in picture.subscriptions]
+    for gone in ours.subscriptions.exclude(stripe_id__in=listed).values_list("stripe_id", flat=True):
+        entitlements.replace(reader, source=source_of(gone), grants=(), now=now)
+
+
+def source_of(subscription: str) -> str:
+    """Return the name under which a subscription (by Stripe's id) gives entitlements."""
+    return f"subscription:{subscription}"
+
+
+def unlocked_by(stripe_products: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return what each of Stripe's products unlocks here; what the catalogue does not know unlocks nothing."""
+    known = entitlements.product_names()
+    return {
+        plan.stripe_id: tuple(product for product in plan.unlocks if product in known)
+        for plan in Plan.objects.filter(stripe_id__in=set(stripe_products))
+    }
+
+
+def _grants(
+    theirs: SubscriptionSnapshot, *, picture: CustomerPicture, unlocks: dict[str, tuple[str, ...]]
+) -> tuple[Grant, ...]:
+    term = lifecycle.term(
+        theirs,
+        invoices=picture.invoices,
+        past_due_grace=settings.PAST_DUE_GRACE,
+        renewal_slack=settings.RENEWAL_SLACK,
+    )
+    if term is None:
+        return ()
+    products = dict.fromkeys(product for item in theirs.items for product in unlocks.get(item.product, ()))
+    return tuple(
+        Grant(
+            product=product,
+            source=source_of(theirs.id),
+            starts_at=term.starts_at,
+            ends_at=term.paid_until,
+            grace_until=term.grace_until,
+            suspension=Suspension(term.after) if term.after else None,
+            resumes_at=term.resumes_at,
+            trouble=_trouble(term, theirs, picture),
+        )
+        for product in products
+    )
+
+
+def _trouble(term: lifecycle.Term, theirs: SubscriptionSnapshot, picture: CustomerPicture) -> Trouble | None:
+    """Say what the wall may tell of a failed payment: the card that failed, not the one put on file since."""
+    if term.unpaid is None:
+        return None
+    failed = next((card for card in picture.cards if card.id == term.unpaid.failed_card), None)
+    return Trouble(
+        card=_card_text(failed or picture.card_for(theirs)),
+        cause=words.AUTHENTICATION if term.unpaid.needs_action else term.unpaid.failure_code,
+        retry_at=term.unpaid.next_payment_attempt,
+    )
+
+
+def _card_text(card: CardSnapshot | None) -> str:
+    if card is None:
+        return ""
+    brand = words.brand(card.brand or card.type)
+    return f"{brand} •••• {card.last4}" if card.last4 else brand
+
+
+def _restate_open_products(reader: User) -> None:
+    """Note which open subscription gives each product; of two for one product the older holds it."""
+    wanted: dict[str, int] = {}
+    for product, holding in open_products(reader):
+        if wanted.setdefault(product, holding.pk) != holding.pk:
+            logger.error("Reader %s subscribes to %s twice: %s.", reader.pk, product, holding.stripe_id)
+    held = dict(OpenProduct.objects.filter(reader=reader).values_list("product", "subscription_id"))
+    if held == wanted:
+        return
+    stale = [product for product, holder in held.items() if wanted.get(product) != holder]
+    OpenProduct.objects.filter(reader=reader, product__in=stale).delete()
+    OpenProduct.objects.bulk_create(
+        OpenProduct(reader=reader, product=product, subscription_id=holder)
+        for product, holder in wanted.items()
+        if held.get(product) != holder
+    )
+
+
+def open_products(reader: User) -> list[tuple[str, Subscription]]:
+    """Return each product with a subscription that gives it and may still be charged for; the oldest first."""
+    rows = Subscription.objects.filter(customer__reader=reader).prefetch_related("items")
+    holding = [row for row in rows.order_by("created_at", "stripe_id") if row.is_open]
+    unlocks = unlocked_by(item.stripe_product for row in holding for item in row.items.all())
+    return [
+        (product, row)
+        for row in holding
+        for product in dict.fromkeys(
+            product for item in row.items.all() for product in unlocks.get(item.stripe_product, ())
+        )
+    ]
+
+
+def _put_off(customer_pk: int, *, lease: str, error: str, now: datetime) -> None:
+    """Give the customer back after a failure; it stays waiting, and is looked at again after a pause."""
+    mine = Customer.objects.filter(pk=customer_pk, leased_by=lease)
+    attempts = mine.values_list("sync_attempts", flat=True).first()
+    if attempts is None:
+        return
+    mine.update(
+        leased_by="",
+        leased_until=None,
+        next_sync_at=now + pause(attempts, seed=customer_pk),
+        sync_error=error[:300],
+    )
+
+
+def _release(customer_pk: int, *, lease: str) -> None:
+    Customer.objects.filter(pk=customer_pk, leased_by=lease).update(leased_by="", leased_until=None)
