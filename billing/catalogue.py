@@ -1,0 +1,121 @@
+"""What is on sale: Stripe's products whose metadata `unlocks` names products of ours, with their prices.
+
+Plans and prices are edited at Stripe only; `refresh` restates them here. Other products on the same account are not
+ours and are ignored. Nothing is ever deleted: what was archived stays, because readers still hold it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from billing.errors import NotOnSale
+from billing.gateway import Gateway
+from billing.models import Plan, Price
+from billing.snapshots import PriceSnapshot
+from paywall import entitlements
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A plan on sale, with the prices on sale."""
+
+    plan: Plan
+    prices: tuple[Price, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What a refresh found: how many prices are ours, and which plans it refused."""
+
+    prices: int
+    refused: tuple[str, ...]
+
+
+def refresh(*, gateway: Gateway) -> Refreshed:
+    """Make plans and prices equal to Stripe's.
+
+    A plan that names a product which does not exist is refused with a log line and stays as it was: a typing error in
+    Stripe's dashboard must neither sell nothing nor take anything away. A plan that no longer says what it unlocks is
+    taken off sale and keeps what it unlocked, for those who hold it.
+    """
+    known = set(entitlements.product_names())
+    ours = [theirs for theirs in gateway.prices() if theirs.unlocks and theirs.interval]
+    refused = {theirs.product for theirs in ours if not known.issuperset(theirs.unlocks)}
+    for product in sorted(refused):
+        logger.error("Stripe product %s unlocks a product that does not exist here; refused.", product)
+    accepted = [theirs for theirs in ours if theirs.product not in refused]
+    with transaction.atomic():
+        _take_off_sale(accepted, refused)
+        for theirs in accepted:
+            _write(theirs)
+    return Refreshed(prices=len(accepted), refused=tuple(sorted(refused)))
+
+
+def on_sale(*, product: str | None = None) -> tuple[Offer, ...]:
+    """Return the plans on sale (that unlock `product`, where one is named), each with its prices, cheapest first."""
+    offers: dict[int, list[Price]] = {}
+    plans: dict[int, Plan] = {}
+    for price in _sellable().order_by("plan__name", "plan_id", "unit_amount", "pk"):
+        if product is None or product in price.plan.unlocks:
+            plans[price.plan_id] = price.plan
+            offers.setdefault(price.plan_id, []).append(price)
+    return tuple(Offer(plan, tuple(offers[key])) for key, plan in plans.items())
+
+
+def find(slug: str) -> Price:
+    """Return the price on sale of that name.
+
+    :raises NotOnSale: there is none.
+    """
+    price = _sellable().filter(slug=slug).first()
+    if price is None:
+        raise NotOnSale(_("This price is not on sale."))
+    return price
+
+
+def _sellable() -> QuerySet[Price]:
+    return (
+        Price.objects.filter(active=True, plan__active=True, unit_amount__isnull=False)
+        .exclude(slug="")
+        .select_related("plan")
+    )
+
+
+def _take_off_sale(accepted: Iterable[PriceSnapshot], refused: set[str]) -> None:
+    # Also frees every name first: Stripe may have moved one from an old price to a new one.
+    Price.objects.exclude(plan__stripe_id__in=refused).update(active=False)
+    seen = {theirs.product for theirs in accepted}
+    Plan.objects.exclude(stripe_id__in=seen | refused).update(active=False)
+
+
+def _write(theirs: PriceSnapshot) -> None:
+    plan, _created = Plan.objects.update_or_create(
+        stripe_id=theirs.product,
+        defaults={
+            "name": theirs.product_name,
+            "description": theirs.product_description,
+            "unlocks": sorted(set(theirs.unlocks)),
+            "active": theirs.product_active,
+        },
+    )
+    Price.objects.update_or_create(
+        stripe_id=theirs.id,
+        defaults={
+            "plan": plan,
+            "slug": theirs.slug,
+            "active": theirs.active,
+            "unit_amount": theirs.unit_amount,
+            "currency": theirs.currency,
+            "interval": theirs.interval,
+            "interval_count": theirs.interval_count,
+            "trial_days": theirs.trial_days,
+        },
+    )

@@ -1,0 +1,247 @@
+"""What readers are told about their subscription by mail, and when: never twice, never late, never after it is over.
+
+`tell` is called in the transaction that made a state true, so mail and state are one. What is due follows from the
+mirror alone; the outbox keeps one mail per key for ever, so calling again tells nothing again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.template.loader import render_to_string
+from django.utils import translation
+
+from accounts import emails
+from accounts.models import Mail, User
+from billing import links, money, outlook
+from billing.models import Customer, Invoice, PaymentMethod, Subscription
+from billing.snapshots import Status
+
+logger = logging.getLogger(__name__)
+
+# After an outage, or for accounts taken over from elsewhere: what happened longer ago is no news.
+_NEWS = timedelta(days=3)
+_CARD_WARNING = timedelta(days=20)
+_RENEWAL_WARNING = timedelta(days=14)
+
+
+class Kind(StrEnum):
+    """What a mail tells; also the name of its templates."""
+
+    WELCOME = "welcome"
+    PAYMENT_FAILED = "payment_failed"
+    PAYMENT_ACTION_REQUIRED = "payment_action_required"
+    PAYMENT_RECOVERED = "payment_recovered"
+    CANCEL_SCHEDULED = "cancel_scheduled"
+    SUBSCRIPTION_CANCELED = "subscription_canceled"
+    CARD_EXPIRING = "card_expiring"
+    RENEWAL_UPCOMING = "renewal_upcoming"
+
+
+@dataclass(frozen=True, slots=True)
+class _Notice:
+    """Something to tell once: about which object, and if need be about which turn of events."""
+
+    kind: Kind
+    about: str
+    subscription: Subscription
+    invoice: Invoice | None = None
+    card: PaymentMethod | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.about}"
+
+
+def tell(customer: Customer, *, now: datetime) -> None:
+    """Queue a mail for everything that became true of `customer` and is still news, each once for ever.
+
+    Never raises because of a mail: what a reader has paid for must not wait for a template.
+    """
+    if customer.reader is None:
+        return
+    notices = [
+        notice
+        for subscription in _subscriptions(customer)
+        for notice in (*_of_subscription(subscription, now=now), *_of_invoices(subscription, now=now))
+    ]
+    _queue_new(customer.reader, notices, now=now)
+
+
+def to_remind() -> QuerySet[Customer]:
+    """Return the customers that will be charged again: whom `remind` may have something to tell."""
+    going_on = Subscription.objects.filter(status__in=(Status.ACTIVE, Status.TRIALING), automatic=True)
+    return Customer.objects.filter(
+        deleted_at=None, reader__isnull=False, subscriptions__in=going_on
+    ).distinct()
+
+
+def remind(customer: Customer, *, now: datetime) -> None:
+    """Queue what a reader should know ahead: a card that will have expired, a yearly renewal."""
+    if customer.reader is None:
+        return
+    notices = [
+        notice for subscription in _subscriptions(customer) for notice in _ahead(subscription, now=now)
+    ]
+    _queue_new(customer.reader, notices, now=now)
+
+
+def _subscriptions(customer: Customer) -> QuerySet[Subscription]:
+    return customer.subscriptions.select_related("customer").prefetch_related("invoices", "items")
+
+
+def _of_subscription(subscription: Subscription, *, now: datetime) -> Iterator[_Notice]:
+    name = subscription.stripe_id
+    if subscription.status in {Status.ACTIVE, Status.TRIALING} and _is_news(subscription.created_at, now=now):
+        yield _Notice(Kind.WELCOME, name, subscription)
+    if subscription.status == Status.CANCELED:
+        if _is_news(subscription.ended_at, now=now):
+            yield _Notice(Kind.SUBSCRIPTION_CANCELED, name, subscription)
+    elif outlook.scheduled_end(subscription) is not None and _is_news(subscription.canceled_at, now=now):
+        # The moment of the wish tells a second cancellation, after a resumption, from the first.
+        yield _Notice(Kind.CANCEL_SCHEDULED, f"{name}:{_stamp(subscription.canceled_at)}", subscription)
+
+
+def _of_invoices(subscription: Subscription, *, now: datetime) -> Iterator[_Notice]:
+    for invoice in subscription.invoices.all():
+        if invoice.status == "paid" and _is_news(invoice.paid_at, now=now) and _failure_was_told(invoice):
+            yield _Notice(Kind.PAYMENT_RECOVERED, invoice.stripe_id, subscription, invoice)
+        elif _is_failing(subscription, invoice) and _is_current(invoice, now=now):
+            yield _failure(subscription, invoice)
+
+
+def _failure(subscription: Subscription, invoice: Invoice) -> _Notice:
+    if invoice.needs_action:
+        return _Notice(Kind.PAYMENT_ACTION_REQUIRED, invoice.stripe_id, subscription, invoice)
+    about = f"{invoice.stripe_id}:{invoice.attempt_count}"
+    return _Notice(Kind.PAYMENT_FAILED, about, subscription, invoice)
+
+
+def _is_failing(subscription: Subscription, invoice: Invoice) -> bool:
+    return (
+        subscription.status in {Status.PAST_DUE, Status.UNPAID}
+        and invoice.status == "open"
+        and invoice.attempted
+        and invoice.automatic
+        # A first payment fails before the reader's eyes, in Checkout.
+        and invoice.billing_reason != "subscription_create"
+    )
+
+
+def _is_current(invoice: Invoice, *, now: datetime) -> bool:
+    """Tell whether a failing payment is news. While Stripe goes on trying it is, however old the invoice."""
+    return (
+        invoice.next_payment_attempt is not None
+        or _is_news(invoice.finalized_at, now=now)
+        or _was_told(invoice)
+    )
+
+
+def _was_told(invoice: Invoice) -> bool:
+    return Mail.objects.filter(dedup_key__startswith=f"{Kind.PAYMENT_FAILED}:{invoice.stripe_id}:").exists()
+
+
+def _failure_was_told(invoice: Invoice) -> bool:
+    action = f"{Kind.PAYMENT_ACTION_REQUIRED}:{invoice.stripe_id}"
+    return _was_told(invoice) or Mail.objects.filter(dedup_key=action).exists()
+
+
+def _ahead(subscription: Subscription, *, now: datetime) -> Iterator[_Notice]:
+    if subscription.status not in {Status.ACTIVE, Status.TRIALING} or not subscription.automatic:
+        return
+    charge_at = outlook.of_subscription(subscription, now=now).next_charge_at
+    if charge_at is None or charge_at <= now:
+        return
+    yearly = any(item.interval == "year" for item in subscription.items.all())
+    if yearly and charge_at - now <= _RENEWAL_WARNING:
+        yield _Notice(Kind.RENEWAL_UPCOMING, f"{subscription.stripe_id}:{_stamp(charge_at)}", subscription)
+    card = _card(subscription)
+    expires_at = _expiry(card) if card else None
+    # However far the next charge is, this comes before it, and not so early that it is forgotten again.
+    if card and expires_at and expires_at - now <= _CARD_WARNING:
+        about = f"{card.stripe_id}:{card.exp_year}-{card.exp_month:02}"
+        yield _Notice(Kind.CARD_EXPIRING, about, subscription, card=card)
+
+
+def _card(subscription: Subscription) -> PaymentMethod | None:
+    stripe_id = subscription.default_card or subscription.customer.default_card
+    return (
+        PaymentMethod.objects.filter(stripe_id=stripe_id, customer=subscription.customer).first()
+        if stripe_id
+        else None
+    )
+
+
+def _expiry(card: PaymentMethod) -> datetime | None:
+    """Return the first moment at which a card is no longer good: the end of the month printed on it."""
+    if card.exp_month is None or card.exp_year is None:
+        return None
+    year, month = divmod(card.exp_year * 12 + card.exp_month, 12)
+    return datetime(year, month + 1, 1, tzinfo=UTC)
+
+
+def _is_news(moment: datetime | None, *, now: datetime) -> bool:
+    return moment is not None and now - moment <= _NEWS
+
+
+def _stamp(moment: datetime | None) -> str:
+    return str(int(moment.timestamp())) if moment else ""
+
+
+def _queue_new(reader: User, notices: list[_Notice], *, now: datetime) -> None:
+    keys = [notice.key for notice in notices]
+    told = set(Mail.objects.filter(dedup_key__in=keys).values_list("dedup_key", flat=True))
+    for notice in notices:
+        if notice.key not in told:
+            _queue(reader, notice, now=now)
+
+
+def _queue(reader: User, notice: _Notice, *, now: datetime) -> None:
+    try:
+        with transaction.atomic(), translation.override(reader.language or settings.LANGUAGE_CODE):
+            subject, text, html = _render(reader, notice, now=now)
+            emails.queue(
+                kind=notice.kind,
+                dedup_key=notice.key,
+                to=reader.email,
+                subject=subject,
+                text=text,
+                html=html,
+                reader=reader,
+                now=now,
+            )
+    except Exception:
+        # Whatever is wrong with a mail, it must not undo the state it tells of; the next look tries again.
+        logger.exception("The mail %s could not be written.", notice.key)
+
+
+def _render(reader: User, notice: _Notice, *, now: datetime) -> tuple[str, str, str]:
+    context = _context(reader, notice, now=now)
+    name = f"billing/email/{notice.kind}"
+    subject = " ".join(render_to_string(f"{name}.subject.txt", context).split())
+    return subject, render_to_string(f"{name}.txt", context), render_to_string(f"{name}.html", context)
+
+
+def _context(reader: User, notice: _Notice, *, now: datetime) -> dict[str, object]:
+    invoice = notice.invoice
+    return {
+        "reader": reader,
+        "state": outlook.of_subscription(notice.subscription, now=now),
+        "invoice": invoice,
+        "amount_text": money.text(invoice.amount_remaining or invoice.total, currency=invoice.currency)
+        if invoice
+        else "",
+        "site_name": settings.SITE_NAME,
+        "site_url": settings.SITE_URL,
+        "account_url": links.account(),
+        "card_url": links.card(),
+        "confirm_url": links.confirm_payment(),
+        "subscribe_url": links.subscribe(),
+    }

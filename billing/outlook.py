@@ -1,0 +1,274 @@
+"""What happens next with a reader's subscription: the one projection that page, API, mails and staff share.
+
+It reads the mirror only, so it answers while Stripe is down, and it can never disagree with itself between a mail and
+the account page. Texts are in the active language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from billing import money, words
+from billing.models import Invoice, PaymentMethod, Plan, Subscription, SubscriptionItem
+from billing.snapshots import Status
+from paywall import entitlements
+
+_GOING_ON = frozenset({Status.TRIALING, Status.ACTIVE, Status.PAST_DUE})
+_UNPAID = frozenset({Status.PAST_DUE, Status.UNPAID, Status.INCOMPLETE})
+
+
+@dataclass(frozen=True, slots=True)
+class CardFace:
+    """A card as its holder knows it."""
+
+    brand: str
+    last4: str
+    exp_month: int | None
+    exp_year: int | None
+
+    @property
+    def text(self) -> str:
+        """The card in a few letters, for example `Visa •••• 0341`."""
+        return f"{self.brand} •••• {self.last4}" if self.last4 else self.brand
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What will be charged, and when."""
+
+    at: datetime
+    amount: int
+    currency: str
+    formatted: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a payment failed: for programs and for people."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """A subscription, in its holder's words: how it stands, and what happens next."""
+
+    id: str  # our name for it, the one that cancel and resume take
+    status: str  # Stripe's word
+    status_text: str
+    plan_name: str
+    product_names: tuple[str, ...]
+    products: tuple[str, ...]
+    price: str  # the price's name in the catalogue; "" where it is not sold under one
+    price_text: str
+    interval: str
+    next_charge_at: datetime | None
+    next_charge_amount: int | None
+    next_charge_text: str
+    currency: str
+    retry_at: datetime | None
+    access_ends_at: datetime | None
+    cancel_scheduled: bool
+    in_grace: bool
+    grace_until: datetime | None
+    failure_code: str
+    failure_text: str
+    card: CardFace | None
+    can_cancel: bool
+    can_resume: bool
+    needs_card: bool
+    confirm_url: str
+
+    @property
+    def next_charge(self) -> Charge | None:
+        """The next charge as a whole; None where nothing will be charged."""
+        if self.next_charge_at is None or self.next_charge_amount is None:
+            return None
+        return Charge(self.next_charge_at, self.next_charge_amount, self.currency, self.next_charge_text)
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the last payment failed; None where none did."""
+        return Failure(self.failure_code, self.failure_text) if self.failure_code else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether Stripe may still charge for it."""
+        return Status.of(self.status).is_open
+
+
+def scheduled_end(row: Subscription) -> datetime | None:
+    """Return when an open subscription will end by a wish already stated; None where it goes on, or has ended."""
+    if not row.is_open:
+        return None
+    if row.cancel_at is not None:
+        return row.cancel_at
+    return row.period_ends_at if row.cancel_at_period_end else None
+
+
+def of(reader: User, *, now: datetime) -> Outlook | None:
+    """Return the outlook that matters most to `reader`; None for somebody who never subscribed."""
+    return next(iter(every(reader, now=now)), None)
+
+
+def every(reader: User, *, now: datetime) -> tuple[Outlook, ...]:
+    """Return the outlook of each subscription: payments in trouble first, then the open ones, newest first.
+
+    Ended ones are left out where something is open; else the last one to end stands alone.
+    """
+    rows = list(_readable().filter(customer__reader=reader).exclude(status=Status.INCOMPLETE_EXPIRED))
+    rows.sort(key=lambda row: row.created_at, reverse=True)
+    rows.sort(key=lambda row: 0 if row.status in _UNPAID else 1)
+    open_rows = [row for row in rows if row.is_open]
+    names = entitlements.product_names() if rows else {}
+    shown = open_rows or sorted(rows, key=_end, reverse=True)[:1]
+    return tuple(_outlook(row, names=names, now=now) for row in shown)
+
+
+def of_subscription(subscription: Subscription, *, now: datetime) -> Outlook:
+    """Return the outlook of one subscription, for mails and staff."""
+    row = _readable().get(pk=subscription.pk)
+    return _outlook(row, names=entitlements.product_names(), now=now)
+
+
+def _readable() -> QuerySet[Subscription]:
+    return Subscription.objects.select_related("customer").prefetch_related("items__price__plan", "invoices")
+
+
+def _outlook(row: Subscription, *, names: Mapping[str, str], now: datetime) -> Outlook:
+    items = list(row.items.all())
+    plans = _plans(items)
+    products = tuple(dict.fromkeys(product for plan in plans for product in plan.unlocks))
+    waiting = _waiting_invoice(row)
+    needs_action = waiting is not None and waiting.needs_action
+    scheduled = scheduled_end(row)
+    charge_at = _next_charge_at(row, ends_at=scheduled)
+    amount = _next_amount(row, items) if charge_at else None
+    grace_until = _grace_until(row)
+    return Outlook(
+        id=str(row.pk),
+        status=row.status,
+        status_text=_status_text(row, ends_at=scheduled, needs_action=needs_action),
+        plan_name=", ".join(plan.name for plan in plans),
+        products=products,
+        product_names=tuple(names.get(product, product) for product in products),
+        price=items[0].price.slug if items and items[0].price else "",
+        price_text=_price_text(items),
+        interval=items[0].interval if items else "",
+        next_charge_at=charge_at,
+        next_charge_amount=amount,
+        next_charge_text=money.text(amount, currency=row.currency) if amount is not None else "",
+        currency=row.currency,
+        retry_at=waiting.next_payment_attempt if waiting and not needs_action else None,
+        access_ends_at=_access_ends_at(row, ends_at=scheduled, grace_until=grace_until),
+        cancel_scheduled=scheduled is not None,
+        in_grace=grace_until is not None and now < grace_until,
+        grace_until=grace_until,
+        failure_code=_failure_code(waiting),
+        failure_text=words.refusal(_failure_code(waiting)) if waiting else "",
+        card=_card(row),
+        can_cancel=row.is_open and scheduled is None,
+        can_resume=scheduled is not None and row.status in _GOING_ON,
+        needs_card=waiting is not None and not needs_action,
+        confirm_url=waiting.hosted_url if waiting and needs_action else "",
+    )
+
+
+def _plans(items: Iterable[SubscriptionItem]) -> tuple[Plan, ...]:
+    return tuple(dict.fromkeys(item.price.plan for item in items if item.price is not None))
+
+
+def _waiting_invoice(row: Subscription) -> Invoice | None:
+    """Return the oldest invoice that Stripe tried to charge, or waits to, and that is not paid."""
+    if row.status not in _UNPAID:
+        return None
+    waiting = [invoice for invoice in row.invoices.all() if invoice.status == "open" and invoice.automatic]
+    return min(waiting, key=lambda invoice: invoice.created_at, default=None)
+
+
+def _next_charge_at(row: Subscription, *, ends_at: datetime | None) -> datetime | None:
+    if row.status not in {Status.TRIALING, Status.ACTIVE} or row.pause_behavior:
+        return None
+    # Items may have periods of their own; the nearest end is the next charge.
+    moment = min((item.period_ends_at for item in row.items.all()), default=None)
+    if moment is None or (ends_at is not None and ends_at <= moment):
+        return None
+    return moment
+
+
+def _next_amount(row: Subscription, items: Iterable[SubscriptionItem]) -> int:
+    listed = sum((item.unit_amount or 0) * item.quantity for item in items)
+    # Stripe's balance is negative where the reader has credit, which the next invoice uses up first.
+    return max(0, listed + row.customer.balance)
+
+
+def _grace_until(row: Subscription) -> datetime | None:
+    if row.status != Status.PAST_DUE or row.past_due_since is None:
+        return None
+    return row.past_due_since + settings.PAST_DUE_GRACE
+
+
+def _access_ends_at(
+    row: Subscription, *, ends_at: datetime | None, grace_until: datetime | None
+) -> datetime | None:
+    if not row.is_open:
+        return row.ended_at or row.canceled_at
+    return min((end for end in (ends_at, grace_until) if end is not None), default=None)
+
+
+def _end(row: Subscription) -> datetime:
+    return row.ended_at or row.canceled_at or row.created_at
+
+
+def _failure_code(waiting: Invoice | None) -> str:
+    if waiting is None:
+        return ""
+    return words.AUTHENTICATION if waiting.needs_action else waiting.failure_code or "card_declined"
+
+
+def _status_text(row: Subscription, *, ends_at: datetime | None, needs_action: bool) -> str:
+    if row.status in _UNPAID:
+        return _("Waiting for your confirmation") if needs_action else _("Payment failed")
+    if row.status == Status.PAUSED:
+        return _("Paused")
+    if not row.is_open:
+        return _("Ended on %(date)s") % {"date": words.day(_end(row))}
+    if ends_at is not None:
+        return _("Ends on %(date)s") % {"date": words.day(ends_at)}
+    if row.status == Status.TRIALING and row.trial_ends_at is not None:
+        return _("Trial until %(date)s") % {"date": words.day(row.trial_ends_at)}
+    return _("Active")
+
+
+def _price_text(items: list[SubscriptionItem]) -> str:
+    if not items:
+        return ""
+    first = items[0]
+    total = sum((item.unit_amount or 0) * item.quantity for item in items)
+    return words.price(total, currency=first.currency, interval=first.interval, count=first.interval_count)
+
+
+def _card(row: Subscription) -> CardFace | None:
+    """Return the card that Stripe will charge: the subscription's own, else the customer's."""
+    stripe_id = row.default_card or row.customer.default_card
+    card = (
+        PaymentMethod.objects.filter(stripe_id=stripe_id, customer=row.customer).first()
+        if stripe_id
+        else None
+    )
+    if card is None:
+        return None
+    return CardFace(
+        brand=words.brand(card.brand or card.type),
+        last4=card.last4,
+        exp_month=card.exp_month,
+        exp_year=card.exp_year,
+    )

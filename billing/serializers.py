@@ -1,0 +1,165 @@
+"""The shapes of this app's API. No query in here: each is given a value that is already whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from accounts.serializers import StrictSerializer
+from billing import links, money
+from billing.models import Price
+
+
+class ReturnUrlField(serializers.URLField):
+    """Where a reader goes afterwards: on this service or on a site that may call it."""
+
+    default_error_messages = {"elsewhere": _("This address is not on this site or an allowed one.")}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=1000, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        """Check that we may send somebody there."""
+        address: str = super().to_internal_value(data)
+        if not links.is_allowed(address):
+            self.fail("elsewhere")
+        return address
+
+
+class CheckoutRequestSerializer(StrictSerializer):
+    """What to buy, by the price's name in the catalogue."""
+
+    price = serializers.CharField(
+        max_length=200, help_text="The `price` of a plan on sale; never an id of Stripe's."
+    )
+    return_url = ReturnUrlField(help_text="On this service's origin or an allowed one.")
+
+
+class CardRequestSerializer(StrictSerializer):
+    """Where to go on once the card is stored."""
+
+    return_url = ReturnUrlField(help_text="On this service's origin or an allowed one.")
+
+
+class SubscriptionRequestSerializer(StrictSerializer):
+    """Which subscription is meant; needed only by readers who have more than one."""
+
+    subscription = serializers.CharField(
+        max_length=40, required=False, help_text="The `id` of a subscription."
+    )
+
+
+class AddressSerializer(serializers.Serializer[Any]):
+    """Where to send the reader next."""
+
+    url = serializers.URLField()
+
+
+class PriceSerializer(serializers.Serializer[Price]):
+    """A price on sale."""
+
+    price = serializers.CharField(source="slug")
+    amount = serializers.IntegerField(source="unit_amount", help_text="In minor units of the currency.")
+    currency = serializers.CharField()
+    formatted = serializers.SerializerMethodField()
+    interval = serializers.CharField()
+    interval_count = serializers.IntegerField()
+    trial_days = serializers.IntegerField()
+
+    def get_formatted(self, price: Price) -> str:
+        """Return the amount as the reader reads it."""
+        return money.text(price.unit_amount or 0, currency=price.currency)
+
+
+class PlanSerializer(serializers.Serializer[Any]):
+    """A plan on sale."""
+
+    name = serializers.CharField(source="plan.name")
+    description = serializers.CharField(source="plan.description")
+    products = serializers.ListField(child=serializers.CharField(), source="plan.unlocks")
+    prices = PriceSerializer(many=True)
+
+
+class PlansSerializer(serializers.Serializer[Any]):
+    """Everything on sale."""
+
+    plans = PlanSerializer(many=True)
+
+
+class CardSerializer(serializers.Serializer[Any]):
+    """The card that will be charged."""
+
+    brand = serializers.CharField()
+    last4 = serializers.CharField()
+    exp_month = serializers.IntegerField(allow_null=True)
+    exp_year = serializers.IntegerField(allow_null=True)
+
+
+class NextChargeSerializer(serializers.Serializer[Any]):
+    """What will be charged next."""
+
+    at = serializers.DateTimeField()
+    amount = serializers.IntegerField(help_text="In minor units of the currency.")
+    currency = serializers.CharField()
+    formatted = serializers.CharField()
+
+
+class FailureSerializer(serializers.Serializer[Any]):
+    """Why the last payment failed."""
+
+    code = serializers.CharField()
+    text = serializers.CharField()
+
+
+class SubscriptionSerializer(serializers.Serializer[Any]):
+    """A subscription, and what happens next with it."""
+
+    id = serializers.CharField()
+    plan = serializers.CharField(source="plan_name")
+    products = serializers.ListField(child=serializers.CharField())
+    price = serializers.CharField(allow_blank=True)
+    price_text = serializers.CharField()
+    interval = serializers.CharField()
+    status = serializers.CharField()
+    status_text = serializers.CharField()
+    next_charge = NextChargeSerializer(allow_null=True)
+    retry_at = serializers.DateTimeField(allow_null=True)
+    access_ends_at = serializers.DateTimeField(allow_null=True)
+    cancel_scheduled = serializers.BooleanField()
+    in_grace = serializers.BooleanField()
+    grace_until = serializers.DateTimeField(allow_null=True)
+    failure = FailureSerializer(allow_null=True)
+    card = CardSerializer(allow_null=True)
+    can_cancel = serializers.BooleanField()
+    can_resume = serializers.BooleanField()
+    needs_card = serializers.BooleanField()
+    confirm_url = serializers.CharField(allow_blank=True)
+
+
+class SubscriptionStateSerializer(serializers.Serializer[Any]):
+    """The subscription that matters most (null for somebody who never had one), and all that are open."""
+
+    subscription = SubscriptionSerializer(allow_null=True)
+    subscriptions = SubscriptionSerializer(many=True)
+
+
+class InvoiceSerializer(serializers.Serializer[Any]):
+    """An invoice."""
+
+    number = serializers.CharField()
+    date = serializers.DateTimeField()
+    amount = serializers.IntegerField(help_text="In minor units of the currency.")
+    currency = serializers.CharField()
+    formatted = serializers.CharField(source="amount_text")
+    status = serializers.CharField()
+    hosted_url = serializers.CharField(allow_blank=True)
+    pdf_url = serializers.CharField(allow_blank=True)
+
+
+class InvoicesSerializer(serializers.Serializer[Any]):
+    """A page of invoices; `next` is the cursor of the following page."""
+
+    invoices = InvoiceSerializer(many=True, source="lines")
+    next = serializers.CharField(allow_null=True)

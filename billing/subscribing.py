@@ -1,0 +1,329 @@
+"""Start a subscription, end it, keep it after all. Each ends in a sync: nothing here grants or takes away by itself.
+
+A purchase is safe when repeated: one open attempt per reader, by constraint, and its key is the idempotency key at
+Stripe, so parallel and double clicks, two tabs and a retry after a timeout all end in one session of one price.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from billing import calls, catalogue, links, outlook, waiting
+from billing.errors import (
+    AlreadySubscribed,
+    NothingToDo,
+    PaymentWaiting,
+    StripeGone,
+    StripeRefused,
+    StripeTrouble,
+)
+from billing.gateway import Gateway
+from billing.models import CheckoutAttempt, Customer, OpenProduct, Price, Subscription
+from billing.snapshots import CheckoutSnapshot, Status
+from billing.waiting import Patience
+
+# Stripe keeps idempotency keys, and an unpaid session, for a day. After it a session that we never heard of is dead.
+_SESSION_LIFE = timedelta(hours=24)
+_SECONDS_TO_WAIT = 9.0
+_UNPAID = (Status.PAST_DUE, Status.UNPAID)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """The way to pay: Stripe's page, and our name for this attempt."""
+
+    url: str
+    attempt: str
+
+
+class Arrival(StrEnum):
+    """How a reader comes back from Stripe."""
+
+    DONE = "done"  # paid, and known here: what they bought is theirs
+    CONFIRMING = "confirming"  # paid, or about to be; ask again in a moment
+    UNPAID = "unpaid"  # they turned back, or took too long
+
+
+def start(reader: User, *, price: str, return_url: str, gateway: Gateway, now: datetime) -> Checkout:
+    """Open Checkout for the price of that name, or return the one already open for it.
+
+    An open session for another price is closed first. Anyone may call this in parallel and again; there is never
+    more than one session that can be paid.
+
+    :raises NotOnSale: the catalogue does not offer that price.
+    :raises AlreadySubscribed: an open subscription already gives what it unlocks.
+    :raises PaymentWaiting: a failed payment of this reader waits for a card, or for the bank's confirmation.
+    :raises StripeTrouble: Stripe did not answer in time; the same click may be repeated.
+    """
+    wanted = catalogue.find(price)
+    patience = Patience(_SECONDS_TO_WAIT)
+    while True:
+        _refuse_second_purchase(reader, wanted, return_url=return_url, now=now)
+        attempt = _open_attempt(reader, price=wanted, return_url=return_url, now=now)
+        try:
+            session = _session(attempt, gateway=gateway, now=now)
+            if session is not None:
+                if attempt.price_id == wanted.pk and session.status == "open" and session.url:
+                    return Checkout(url=session.url, attempt=attempt.key)
+                _close(attempt, session, gateway=gateway, now=now)
+                continue
+        except StripeTrouble:
+            if not patience.wait():
+                raise
+            continue
+        if not patience.wait():
+            raise StripeTrouble(_("Checkout could not be opened in time. Please try again."))
+
+
+def attempt_of(reader: User, key: str) -> CheckoutAttempt | None:
+    """Return the reader's own attempt of that name."""
+    return CheckoutAttempt.objects.select_related("price__plan").filter(reader=reader, key=key).first()
+
+
+def finish(attempt: CheckoutAttempt, *, session_id: str, gateway: Gateway, now: datetime) -> Arrival:
+    """Say how a reader came back from `attempt`, after looking at Stripe. May be called again and again.
+
+    Nothing is believed of the address they came back on: the session has to be the one that this attempt opened.
+
+    :raises StripeTrouble: Stripe did not answer; ask again.
+    """
+    if attempt.state == CheckoutAttempt.State.DONE:
+        return Arrival.DONE
+    if not attempt.session_id or session_id != attempt.session_id:
+        return Arrival.UNPAID
+    session = gateway.checkout(attempt.session_id)
+    if session.status != "complete":
+        return Arrival.UNPAID
+    return Arrival.DONE if _settle(attempt, session, gateway=gateway, now=now) else Arrival.CONFIRMING
+
+
+def cancel(reader: User, *, subscription: str | None = None, gateway: Gateway, now: datetime) -> None:
+    """End a subscription with the period already paid, or at once where a payment failed.
+
+    `subscription` is the outlook's id; without it the one that matters most is meant. Repeating it changes nothing.
+
+    :raises NothingToDo: the reader has no such subscription, or it has ended.
+    """
+    row = _own_open(reader, subscription, now=now)
+    if row.status in _UNPAID:
+        # This ends reading at once, so it must not rest on old news: the payment may have come in meanwhile.
+        waiting.for_sync(row.customer_id, gateway=gateway, now=now)
+        row.refresh_from_db()
+    if row.status in _UNPAID:
+        _ask(
+            row,
+            "cancel_now",
+            lambda key: gateway.cancel_now(subscription=row.stripe_id, key=key),
+            gateway,
+            now,
+        )
+    elif row.is_open and outlook.scheduled_end(row) is None:
+        _ask(
+            row,
+            "cancel",
+            lambda key: gateway.cancel_at_period_end(subscription=row.stripe_id, key=key),
+            gateway,
+            now,
+        )
+
+
+def resume(reader: User, *, subscription: str | None = None, gateway: Gateway, now: datetime) -> None:
+    """Take back a scheduled end. Repeating it changes nothing.
+
+    :raises NothingToDo: the reader has no such subscription, or it has already ended.
+    """
+    row = _own_open(reader, subscription, now=now)
+    if outlook.scheduled_end(row) is not None:
+        _ask(row, "resume", lambda key: gateway.keep(subscription=row.stripe_id, key=key), gateway, now)
+
+
+def customer_of(reader: User) -> Customer | None:
+    """Return the reader at Stripe, if they ever got that far."""
+    return Customer.objects.filter(reader=reader, livemode=settings.STRIPE_LIVEMODE, deleted_at=None).first()
+
+
+def ensure_customer(reader: User, *, gateway: Gateway, now: datetime) -> Customer:
+    """Return the reader at Stripe, making them known there first if need be.
+
+    A customer that was deleted at Stripe is followed by a new one; so the name of the call counts them.
+    """
+    known = customer_of(reader)
+    if known is not None:
+        return known
+    subject = f"{reader.public_id}:{Customer.objects.filter(reader=reader).count()}"
+    stripe_id = calls.outcome(purpose="customer", subject=subject) or calls.recorded(
+        purpose="customer",
+        subject=subject,
+        call=lambda key: gateway.create_customer(email=reader.email, reader=reader.public_id, key=key),
+        now=now,
+    )
+    try:
+        with transaction.atomic():
+            customer, _created = Customer.objects.get_or_create(
+                stripe_id=stripe_id,
+                defaults={
+                    "reader": reader,
+                    "livemode": settings.STRIPE_LIVEMODE,
+                    "email": reader.email,
+                    "created_at": now,
+                },
+            )
+    except IntegrityError:  # a parallel story made them known first
+        return Customer.objects.get(reader=reader, livemode=settings.STRIPE_LIVEMODE, deleted_at=None)
+    return customer
+
+
+def _refuse_second_purchase(reader: User, wanted: Price, *, return_url: str, now: datetime) -> None:
+    states = outlook.every(reader, now=now)
+    for state in states:
+        if state.confirm_url:
+            remedy = {"kind": "confirm_payment", "url": links.confirm_payment()}
+            raise PaymentWaiting(_("A payment waits for your confirmation."), remedies=(remedy,))
+        if state.needs_card:
+            remedy = {"kind": "fix_card", "url": links.card(return_url=return_url)}
+            raise PaymentWaiting(_("A payment failed. Please fix the card first."), remedies=(remedy,))
+    if OpenProduct.objects.filter(reader=reader, product__in=wanted.plan.unlocks).exists():
+        resumable = any(state.can_resume and {*state.products} & {*wanted.plan.unlocks} for state in states)
+        remedies = ({"kind": "resume", "url": links.account()},) if resumable else ()
+        raise AlreadySubscribed(_("You already subscribe to this."), remedies=remedies)
+
+
+def _open_attempt(reader: User, *, price: Price, return_url: str, now: datetime) -> CheckoutAttempt:
+    """Return the reader's one open attempt, a new one for this price where there is none."""
+    while True:
+        attempt = CheckoutAttempt.objects.filter(reader=reader, state=CheckoutAttempt.State.OPEN).first()
+        if attempt is None:
+            try:
+                return _new_attempt(reader, price=price, return_url=return_url, now=now)
+            except IntegrityError:
+                continue  # a parallel click was first: share its attempt
+        if not attempt.session_id and now - attempt.started_at > _SESSION_LIFE:
+            _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
+            continue
+        if attempt.return_url != return_url:
+            CheckoutAttempt.objects.filter(pk=attempt.pk).update(return_url=return_url)
+        return attempt
+
+
+def _new_attempt(reader: User, *, price: Price, return_url: str, now: datetime) -> CheckoutAttempt:
+    with transaction.atomic():
+        return CheckoutAttempt.objects.create(
+            reader=reader,
+            price=price,
+            key=f"checkout-{secrets.token_hex(16)}",
+            return_url=return_url,
+            started_at=now,
+        )
+
+
+def _session(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> CheckoutSnapshot | None:
+    """Return the attempt's session as Stripe sees it now; None while a parallel click is asking for it."""
+    if attempt.session_id:
+        return gateway.checkout(attempt.session_id)
+    if not _claim(attempt, now=now):
+        return None
+    try:
+        session = _open_session(attempt, gateway=gateway, now=now)
+    except StripeTrouble as trouble:
+        if trouble.answered:
+            # Stripe keeps its failure under this key. A session that came of it has an address nobody was given.
+            _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
+        CheckoutAttempt.objects.filter(pk=attempt.pk).update(leased_until=None)
+        raise
+    except StripeRefused:
+        # Stripe keeps its answer under this key; another try needs another attempt.
+        _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
+        raise
+    still_open = CheckoutAttempt.objects.filter(pk=attempt.pk, state=CheckoutAttempt.State.OPEN)
+    if not still_open.update(session_id=session.id, leased_until=None):
+        # Whoever took over while Stripe was slow has closed this attempt: its session must not be paid.
+        gateway.expire_checkout(session.id, key=f"expire-{attempt.key}")
+        return None
+    return session
+
+
+def _claim(attempt: CheckoutAttempt, *, now: datetime) -> bool:
+    free = Q(leased_until=None) | Q(leased_until__lte=now)
+    mine = CheckoutAttempt.objects.filter(
+        free, pk=attempt.pk, state=CheckoutAttempt.State.OPEN, session_id=""
+    )
+    return mine.update(leased_until=now + CheckoutAttempt.LEASE) == 1
+
+
+def _open_session(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> CheckoutSnapshot:
+    reader = attempt.reader
+    customer = ensure_customer(reader, gateway=gateway, now=now)
+    try:
+        return gateway.start_checkout(
+            customer=customer.stripe_id,
+            price=attempt.price.stripe_id,
+            reader=reader.public_id,
+            return_url=links.back_from_checkout(attempt=attempt.key),
+            cancel_url=links.back_to_plans(attempt=attempt.key),
+            key=attempt.key,
+            trial_days=_trial_days(reader, attempt.price),
+        )
+    except StripeGone:
+        waiting.for_sync(customer.pk, gateway=gateway, now=now)
+        if customer_of(reader) is None:  # deleted at Stripe, which we now know: the next try makes a new one
+            _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
+            raise StripeTrouble(_("Checkout could not be opened. Please try again.")) from None
+        raise
+
+
+def _trial_days(reader: User, price: Price) -> int:
+    """A trial is for getting to know us: nobody who has subscribed before gets another."""
+    return 0 if Subscription.objects.filter(customer__reader=reader).exists() else price.trial_days
+
+
+def _close(attempt: CheckoutAttempt, session: CheckoutSnapshot, *, gateway: Gateway, now: datetime) -> None:
+    """End an attempt that leads nowhere any more: paid, expired, or for another price than is wanted now."""
+    if session.status == "open":
+        session = gateway.expire_checkout(session.id, key=f"expire-{attempt.key}")
+    if session.status != "complete":
+        _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
+    elif not _settle(attempt, session, gateway=gateway, now=now):
+        raise StripeTrouble(_("Your last payment is still being confirmed. Please try again."))
+
+
+def _settle(attempt: CheckoutAttempt, session: CheckoutSnapshot, *, gateway: Gateway, now: datetime) -> bool:
+    """Learn what was bought, then close the attempt: in this order, so that no gap lets a second purchase in."""
+    customer = Customer.objects.filter(reader=attempt.reader, stripe_id=session.customer).first()
+    if customer is None or not waiting.for_sync(customer.pk, gateway=gateway, now=now):
+        return False
+    _mark(attempt, CheckoutAttempt.State.DONE, now=now)
+    return True
+
+
+def _mark(attempt: CheckoutAttempt, state: CheckoutAttempt.State, *, now: datetime) -> None:
+    still_open = CheckoutAttempt.objects.filter(pk=attempt.pk, state=CheckoutAttempt.State.OPEN)
+    still_open.update(state=state, leased_until=None, closed_at=now)
+
+
+def _own_open(reader: User, subscription: str | None, *, now: datetime) -> Subscription:
+    states = [state for state in outlook.every(reader, now=now) if state.is_open]
+    chosen = next((state for state in states if subscription in {None, state.id}), None)
+    if chosen is None:
+        raise NothingToDo(_("There is no such subscription."))
+    return Subscription.objects.get(pk=chosen.id)
+
+
+def _ask(
+    row: Subscription, purpose: str, call: Callable[[str], object], gateway: Gateway, now: datetime
+) -> None:
+    """Make one recorded change to a subscription, then look at what became of it."""
+    try:
+        calls.recorded(purpose=purpose, subject=row.stripe_id, call=call, now=now)
+    finally:
+        # Also after a refusal: Stripe says no to what has already happened, and then we did not know it.
+        waiting.for_sync(row.customer_id, gateway=gateway, now=now)

@@ -1,0 +1,194 @@
+"""The billing half of the public API: plans, checkout, the subscription, the card, invoices."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import status
+from rest_framework.exceptions import ValidationError
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from accounts import clock
+from accounts.authentication import IsReader
+from accounts.models import User
+from billing import cards, catalogue, gateway, invoices, outlook, subscribing
+from billing.errors import CursorUnknown
+from billing.serializers import (
+    AddressSerializer,
+    CardRequestSerializer,
+    CheckoutRequestSerializer,
+    InvoicesSerializer,
+    PlansSerializer,
+    SubscriptionRequestSerializer,
+    SubscriptionStateSerializer,
+)
+
+_REFUSED = OpenApiResponse(description="A problem; `remedies` say what is needed instead, nearest first.")
+_NOTHING = OpenApiResponse(
+    description="A problem: there is no subscription (or card) in the state that this needs."
+)
+
+
+class PlansView(APIView):
+    """What is on sale."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(
+        operation_id="plans_list",
+        summary="Plans on sale",
+        parameters=[OpenApiParameter("product", str, description="Only plans that open this product.")],
+        responses=PlansSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """Answer with the plans on sale, cheapest price first."""
+        product = request.query_params.get("product")
+        return Response(PlansSerializer({"plans": catalogue.on_sale(product=product)}).data)
+
+
+class CheckoutView(APIView):
+    """The way to pay."""
+
+    permission_classes = [IsReader]
+
+    @extend_schema(
+        operation_id="checkout_create",
+        summary="Start Checkout",
+        description="Asked again, or in parallel, it answers with the one open Checkout of this reader.",
+        request=CheckoutRequestSerializer,
+        responses={201: AddressSerializer, 409: _REFUSED},
+    )
+    def post(self, request: Request) -> Response:
+        """Open Checkout for a price."""
+        wish = _body(CheckoutRequestSerializer, request)
+        checkout = subscribing.start(
+            _reader(request),
+            price=wish["price"],
+            return_url=wish["return_url"],
+            gateway=gateway.default(),
+            now=clock.now(),
+        )
+        return Response(AddressSerializer({"url": checkout.url}).data, status=status.HTTP_201_CREATED)
+
+
+class SubscriptionView(APIView):
+    """The reader's subscription."""
+
+    permission_classes = [IsReader]
+
+    @extend_schema(
+        operation_id="subscription_retrieve",
+        summary="The subscription, and what happens next",
+        responses=SubscriptionStateSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """Answer with the state of what the reader bought."""
+        return _state(_reader(request))
+
+
+class CancelView(APIView):
+    """Ending a subscription."""
+
+    permission_classes = [IsReader]
+
+    @extend_schema(
+        operation_id="subscription_cancel",
+        summary="Cancel",
+        description="Ends with the paid period; at once where a payment failed. Repeating it changes nothing.",
+        request=SubscriptionRequestSerializer,
+        responses={200: SubscriptionStateSerializer, 409: _NOTHING},
+    )
+    def post(self, request: Request) -> Response:
+        """Cancel and answer with the new state."""
+        wish = _body(SubscriptionRequestSerializer, request)
+        reader = _reader(request)
+        subscribing.cancel(
+            reader, subscription=wish.get("subscription"), gateway=gateway.default(), now=clock.now()
+        )
+        return _state(reader)
+
+
+class ResumeView(APIView):
+    """Keeping a subscription after all."""
+
+    permission_classes = [IsReader]
+
+    @extend_schema(
+        operation_id="subscription_resume",
+        summary="Take a cancellation back",
+        request=SubscriptionRequestSerializer,
+        responses={200: SubscriptionStateSerializer, 409: _NOTHING},
+    )
+    def post(self, request: Request) -> Response:
+        """Resume and answer with the new state."""
+        wish = _body(SubscriptionRequestSerializer, request)
+        reader = _reader(request)
+        subscribing.resume(
+            reader, subscription=wish.get("subscription"), gateway=gateway.default(), now=clock.now()
+        )
+        return _state(reader)
+
+
+class CardView(APIView):
+    """The card on file."""
+
+    permission_classes = [IsReader]
+
+    @extend_schema(
+        operation_id="card_create",
+        summary="Replace the card",
+        description="On return the new card is the default everywhere, and what was open has been paid with it.",
+        request=CardRequestSerializer,
+        responses={201: AddressSerializer, 409: _NOTHING},
+    )
+    def post(self, request: Request) -> Response:
+        """Open a hosted card form."""
+        wish = _body(CardRequestSerializer, request)
+        url = cards.start_form(
+            _reader(request), return_url=wish["return_url"], gateway=gateway.default(), now=clock.now()
+        )
+        return Response(AddressSerializer({"url": url}).data, status=status.HTTP_201_CREATED)
+
+
+class InvoicesView(APIView):
+    """The reader's invoices."""
+
+    permission_classes = [IsReader]
+
+    @extend_schema(
+        operation_id="invoices_list",
+        summary="Invoices, newest first",
+        parameters=[OpenApiParameter("cursor", str, description="`next` of the page before.")],
+        responses=InvoicesSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """Answer with a page of invoices."""
+        try:
+            page = invoices.page(_reader(request), cursor=request.query_params.get("cursor", ""))
+        except CursorUnknown as error:
+            raise ValidationError({"cursor": ["This cursor is none of ours."]}) from error
+        return Response(InvoicesSerializer(page).data)
+
+
+def _reader(request: Request) -> User:
+    return cast("User", request.user)
+
+
+def _body(shape: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+    serializer = shape(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+def _state(reader: User) -> Response:
+    states = outlook.every(reader, now=clock.now())
+    answer = {
+        "subscription": next(iter(states), None),
+        "subscriptions": [state for state in states if state.is_open],
+    }
+    return Response(SubscriptionStateSerializer(answer).data)

@@ -1,0 +1,97 @@
+"""Stripe's codes in the reader's words, in the active language; what we do not know reads as the plain case."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from billing import money
+
+AUTHENTICATION = "authentication_required"
+
+_REFUSALS = {
+    "insufficient_funds": gettext_lazy("The bank says that there is not enough money in the account."),
+    "card_velocity_exceeded": gettext_lazy("The card's limit has been reached."),
+    "withdrawal_count_limit_exceeded": gettext_lazy("The card's limit has been reached."),
+    "expired_card": gettext_lazy("The card has expired."),
+    "incorrect_cvc": gettext_lazy("The card's security code is not right."),
+    "invalid_cvc": gettext_lazy("The card's security code is not right."),
+    "incorrect_number": gettext_lazy("The card's number is not right."),
+    "invalid_number": gettext_lazy("The card's number is not right."),
+    "invalid_expiry_month": gettext_lazy("The card's expiry date is not right."),
+    "invalid_expiry_year": gettext_lazy("The card's expiry date is not right."),
+    "processing_error": gettext_lazy(
+        "The card could not be processed just now. Please try again in a while."
+    ),
+    "try_again_later": gettext_lazy("The card could not be processed just now. Please try again in a while."),
+    "issuer_not_available": gettext_lazy("The bank could not be reached. Please try again in a while."),
+    "card_not_supported": gettext_lazy("The card cannot be used for this kind of payment."),
+    "currency_not_supported": gettext_lazy("The card cannot be used in this currency."),
+    AUTHENTICATION: gettext_lazy("The bank wants you to confirm the payment."),
+}
+# A lost or stolen card is declined like any other: whoever holds it is not told that the owner reported it.
+_DECLINED = gettext_lazy("The bank declined the card.")
+
+_BRANDS = {
+    "amex": "American Express",
+    "cartes_bancaires": "Cartes Bancaires",
+    "diners": "Diners Club",
+    "discover": "Discover",
+    "eftpos_au": "eftpos",
+    "jcb": "JCB",
+    "link": "Link",
+    "mastercard": "Mastercard",
+    "unionpay": "UnionPay",
+    "visa": "Visa",
+}
+
+
+def refusal(code: str) -> str:
+    """Say why a payment failed; a code that we do not know reads as a plain decline."""
+    return str(_REFUSALS.get(code, _DECLINED))
+
+
+def brand(code: str) -> str:
+    """Return a card brand as it is written on the card."""
+    return _BRANDS.get(code, code.replace("_", " ").title() or _("Card"))
+
+
+def day(moment: datetime) -> str:
+    """Return the date of a moment, written out."""
+    return date_format(moment, "DATE_FORMAT")
+
+
+def price(amount: int, *, currency: str, interval: str, count: int = 1) -> str:
+    """Return an amount with how often it is charged, for example `€9.90 a month`."""
+    return (
+        _PER[interval](money.text(amount, currency=currency), count)
+        if interval in _PER
+        else money.text(amount, currency=currency)
+    )
+
+
+def _per_day(amount: str, count: int) -> str:
+    return ngettext("%(amount)s a day", "%(amount)s every %(count)s days", count) % _slots(amount, count)
+
+
+def _per_week(amount: str, count: int) -> str:
+    return ngettext("%(amount)s a week", "%(amount)s every %(count)s weeks", count) % _slots(amount, count)
+
+
+def _per_month(amount: str, count: int) -> str:
+    return ngettext("%(amount)s a month", "%(amount)s every %(count)s months", count) % _slots(amount, count)
+
+
+def _per_year(amount: str, count: int) -> str:
+    return ngettext("%(amount)s a year", "%(amount)s every %(count)s years", count) % _slots(amount, count)
+
+
+def _slots(amount: str, count: int) -> dict[str, object]:
+    return {"amount": amount, "count": count}
+
+
+# One sentence each, spelled out, because languages build them differently.
+_PER = {"day": _per_day, "week": _per_week, "month": _per_month, "year": _per_year}
