@@ -68,9 +68,10 @@ class Command(BaseCommand):
         self._say("Stating plans at the sandbox and articles at the service")
         demonstration.state_plans()
         catalogue.refresh(gateway=gateway.default())
+        service, newspaper = (f"http://localhost:{port}" for port in ports[:2])
         key = settings.SITE_API_KEYS["newspaper"]
         command = python(
-            "-m", "paywall.demo", "state", "--api", f"http://localhost:{ports[0]}", "--api-key", key
+            "-m", "paywall.demo", "state", "--api", service, "--site", newspaper, "--api-key", key
         )
         subprocess.run(command, check=True, capture_output=True)  # noqa: S603  our own command line
 
@@ -106,7 +107,7 @@ def _programs(ports: tuple[int, int, int]) -> tuple[Program, ...]:
     celery = ("-m", "celery", "-A", "config.celery")
     quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
     secret = settings.STRIPE_WEBHOOK_SECRETS[0]
-    key = settings.SITE_API_KEYS["newspaper"]
+    mails = str(settings.EMAIL_FILE_PATH)
     hook = ("--webhook-url", f"{api}/stripe/webhook/", "--webhook-secret", secret)
     files = ("--clock-file", str(settings.CLOCK_FILE), "--snapshot", str(var / "sandbox.json"))
     serve = ("--interface", "wsgi", "--host", "127.0.0.1", "--port", service, "--blocking-threads", "8")
@@ -118,10 +119,7 @@ def _programs(ports: tuple[int, int, int]) -> tuple[Program, ...]:
         Program("relay", python("manage.py", "relay")),
         Program(
             "newspaper",
-            python(
-                *("-m", "paywall.demo", "--port", newspaper, "--api", api),
-                *("--mail-dir", str(settings.EMAIL_FILE_PATH), "--api-key", key),
-            ),
+            python("-m", "paywall.demo", "--port", newspaper, "--api", api, "--mail-dir", mails),
         ),
     )
 
