@@ -9,3 +9,15 @@ class AccountsError(Exception):
 
 class InvalidToken(AccountsError):
     """A session token or site key was given and is not valid; never treated as anonymous."""
+
+
+class ConflictingCredentials(AccountsError):
+    """One call carried two kinds of credentials, so that nobody can say who is asking."""
+
+
+class ReaderUnknown(AccountsError):
+    """A site named a reader whom we do not have."""
+
+
+class Busy(AccountsError):
+    """So many passwords are being checked that one more would only wait too long."""

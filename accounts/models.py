@@ -1,13 +1,17 @@
-"""Who readers are, and the outbox of mails to them. No money, no articles here."""
+"""Who readers are, where they are signed in, and the outbox of mails to them. No money, no articles here."""
 
 from __future__ import annotations
 
 import secrets
 from datetime import datetime, timedelta
-from typing import ClassVar
+from importlib import import_module
+from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
-from django.db import models
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.base_session import AbstractBaseSession
+from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -31,8 +35,11 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: object) -> User:
-        """Store a member of staff who may do everything."""
-        return self.create_user(email, password, **{**fields, "is_staff": True, "is_superuser": True})
+        """Store a member of staff who may do everything; whoever runs this vouches for the address."""
+        with transaction.atomic(using=self._db):
+            user = self.create_user(email, password, **{**fields, "is_staff": True, "is_superuser": True})
+            user.vouch_for_email()
+        return user
 
     def get_by_natural_key(self, username: str | None) -> User:
         """Find a reader by address in any letter case."""
@@ -42,7 +49,9 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser, PermissionsMixin):
     """A reader (or a member of staff); the e-mail address is the name."""
 
-    public_id = models.CharField(_("public id"), max_length=40, unique=True, default=new_public_id, editable=False)
+    public_id = models.CharField(
+        _("public id"), max_length=40, unique=True, default=new_public_id, editable=False
+    )
     email = models.EmailField(_("e-mail address"), unique=True)
     language = models.CharField(_("language"), max_length=12, blank=True, default="")
     is_active = models.BooleanField(_("active"), default=True, help_text=_("Untick to block; never delete."))
@@ -60,11 +69,26 @@ class User(AbstractBaseUser, PermissionsMixin):
         verbose_name_plural = _("readers")
         constraints = [
             models.UniqueConstraint(Lower("email"), name="reader_email_unique_in_any_case"),
-            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="reader_email_is_lower_case"),
+            models.CheckConstraint(
+                condition=models.Q(email=Lower("email")), name="reader_email_is_lower_case"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.email
+
+    @property
+    def email_is_proven(self) -> bool:
+        """Whether this reader has shown that mail to the stored address reaches them. One query."""
+        return bool(self._addresses.filter(email=self.email, verified=True).exists())
+
+    def vouch_for_email(self) -> None:
+        """Note the stored address as proven, for readers whom staff or an import set up."""
+        self._addresses.update_or_create(email=self.email, defaults={"primary": True, "verified": True})
+
+    @property
+    def _addresses(self) -> Any:
+        return self.emailaddress_set  # type: ignore[attr-defined]  # allauth's, which is not typed
 
     def get_full_name(self) -> str:
         """Return what staff call this reader."""
@@ -73,6 +97,40 @@ class User(AbstractBaseUser, PermissionsMixin):
     def get_short_name(self) -> str:
         """Return what staff call this reader, in short."""
         return self.email
+
+
+class Session(AbstractBaseSession):
+    """Where somebody is signed in or about to be; the key that opens it is kept only as a hash.
+
+    Everything but the primary key is told by the session's own data (`accounts.session_store`).
+    """
+
+    session_key = models.CharField(_("hash of the key"), max_length=64, primary_key=True)
+    reader = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="sessions")
+    signed_in_at = models.DateTimeField(_("signed in"), null=True)
+    last_seen_at = models.DateTimeField(_("last seen"), null=True)
+    ip = models.GenericIPAddressField(_("network address"), null=True)
+    user_agent = models.CharField(_("browser or app"), max_length=200, blank=True)
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionBase]:
+        """Return the store that reads and writes these rows."""
+        store: type[SessionBase] = import_module(settings.SESSION_ENGINE).SessionStore
+        return store
+
+
+class KnownDevice(models.Model):
+    """A device on which a reader has signed in before: a stranger's failed guesses do not count against it."""
+
+    reader = models.ForeignKey(User, on_delete=models.CASCADE, related_name="known_devices")
+    device = models.CharField(max_length=64)
+    last_signed_in_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=("reader", "device"), name="known_device_once")]
+
+    def __str__(self) -> str:
+        return f"{self.reader} on {self.device}"
 
 
 class MailQuerySet(models.QuerySet["Mail"]):

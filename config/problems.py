@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from accounts.errors import InvalidToken
+from accounts import errors as accounts
 from billing import errors as billing
 from paywall import errors as paywall
 
@@ -41,7 +41,10 @@ class Problem:
 
 # The first line that fits decides, so the particular stands before the general.
 _TABLE: tuple[tuple[type[Exception], Problem], ...] = (
-    (InvalidToken, Problem(HTTPStatus.UNAUTHORIZED, "invalid_token")),
+    (accounts.InvalidToken, Problem(HTTPStatus.UNAUTHORIZED, "invalid_token")),
+    (accounts.ConflictingCredentials, Problem(HTTPStatus.BAD_REQUEST, "conflicting_credentials")),
+    (accounts.ReaderUnknown, Problem(HTTPStatus.NOT_FOUND, "reader_unknown")),
+    (accounts.Busy, Problem(HTTPStatus.SERVICE_UNAVAILABLE, "busy", _RETRY_SOON)),
     (paywall.ArticleUnknown, Problem(HTTPStatus.NOT_FOUND, "article_unknown")),
     (paywall.ProductUnknown, Problem(HTTPStatus.BAD_REQUEST, "product_unknown")),
     (billing.StripeTrouble, Problem(HTTPStatus.SERVICE_UNAVAILABLE, "stripe_unavailable", _RETRY_SOON)),

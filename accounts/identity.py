@@ -1,0 +1,122 @@
+"""Who is asking: the first step of every request, and the only place that answers the question.
+
+A reader is known by the session (cookie or token), a device by a signed value in a first-party cookie or in
+`X-Device-Id`, a site by its key. Nothing here is trusted because a client said so.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.core import signing
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework.request import Request
+
+from accounts.errors import ReaderUnknown
+from accounts.models import User
+
+DEVICE_HEADER = "X-Device-Id"
+# Browsers keep no cookie for longer.
+_DEVICE_COOKIE_AGE = 400 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class SiteKey:
+    """The credential of a site backend that acts for itself; `name` is the one given in `SITE_API_KEYS`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whoever asked.
+
+    `device` is a stable opaque id to count by; `device_token` is its signed form, the only one that is ever handed
+    out; `set_device` says that the device is new and the answer should hand it out (`remember`).
+    """
+
+    reader: User | None
+    device: str | None = None
+    site: str | None = None
+    device_token: str | None = None
+    set_device: bool = False
+
+
+def of(request: HttpRequest | Request) -> Identity:
+    """Return who is asking. A site may name a reader with `?reader=<public id>`; nobody else can.
+
+    Asked twice for one request, the answer is the same, a new device included.
+
+    :raises ReaderUnknown: a site named a reader whom we do not have.
+    """
+    plain = request._request if isinstance(request, Request) else request  # noqa: SLF001  DRF has no public name
+    site = request.auth if isinstance(request, Request) and isinstance(request.auth, SiteKey) else None
+    if site is not None:
+        token = _presented_device(plain)
+        reader = _named_reader(plain)
+        return Identity(reader, device=_device_id(token), site=site.name, device_token=token)
+    reader = request.user if isinstance(request.user, User) else None
+    token = _presented_device(plain)
+    if token is not None:
+        return Identity(reader, device=_device_id(token), device_token=token)
+    token = _new_device(plain)
+    return Identity(reader, device=_device_id(token), device_token=token, set_device=True)
+
+
+def presented_device(request: HttpRequest) -> str | None:
+    """Return the id of the device that `request` comes from if we gave it out before; never makes a new one."""
+    return _device_id(_presented_device(request))
+
+
+def remember(response: HttpResponseBase, identity: Identity) -> None:
+    """Hand a new device its cookie; does nothing for one that is known."""
+    if not identity.set_device or identity.device_token is None:
+        return
+    response.set_cookie(
+        settings.DEVICE_COOKIE_NAME,
+        identity.device_token,
+        max_age=_DEVICE_COOKIE_AGE,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def _signer() -> signing.Signer:
+    return signing.Signer(salt="accounts.device")
+
+
+def _presented_device(request: HttpRequest) -> str | None:
+    """Return the device token of the request if we signed it; a made-up one counts as none."""
+    for token in (request.headers.get(DEVICE_HEADER), request.COOKIES.get(settings.DEVICE_COOKIE_NAME)):
+        if token and _device_id(token) is not None:
+            return token
+    return None
+
+
+def _device_id(token: str | None) -> str | None:
+    try:
+        return _signer().unsign(token) if token else None
+    except signing.BadSignature:
+        return None
+
+
+def _new_device(request: HttpRequest) -> str:
+    token: str | None = getattr(request, "_paywall_new_device", None)
+    if token is None:
+        token = _signer().sign(secrets.token_urlsafe(16))
+        request._paywall_new_device = token  # type: ignore[attr-defined]  # noqa: SLF001
+    return token
+
+
+def _named_reader(request: HttpRequest) -> User | None:
+    public_id = request.GET.get("reader")
+    if public_id is None:
+        return None
+    reader = User.objects.filter(public_id=public_id).first()
+    if reader is None:
+        raise ReaderUnknown(f"There is no reader {public_id[:40]!r}.")
+    return reader

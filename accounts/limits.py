@@ -1,0 +1,75 @@
+"""How often something may be tried on one account, counted so that a stranger cannot lock the owner out.
+
+Counts are kept per account *and* place: the network, or the device where the reader has signed in before. A stranger
+uses up their own place, never the owner's. What is counted for the account as a whole never applies to a known
+device, and rather than refusing codes early it makes them longer.
+"""
+
+from __future__ import annotations
+
+from allauth.account.adapter import get_adapter
+from allauth.core.internal import ratelimit
+from allauth.core.internal.ratelimit import RateLimitUsage
+from django.http import HttpRequest
+
+from accounts import identity
+from accounts.models import KnownDevice
+
+_LONG_CODES = "accounts_long_codes"
+_RATES = {
+    # Code mails to one address, asked for from one place.
+    "code": "5/10m/key",
+    # Beyond this many an hour from places that we do not know, codes become too long to guess …
+    "code_calm": "10/h/key",
+    # … and beyond this many we spare the owner's mailbox. Known devices, passwords and passkeys still work.
+    "code_flood": "60/h/key",
+    # Wrong passwords on one account from all places that we do not know. Codes stay open.
+    "guess": "50/h/key",
+}
+
+
+def place(request: HttpRequest, *, email: str) -> str:
+    """Return what stands for this account seen from where `request` comes from."""
+    address = email.strip().lower()
+    device = _known_device(request, address)
+    return f"{address} on {device}" if device else f"{address} from {_network(request)}"
+
+
+def may_send_code(request: HttpRequest, *, email: str) -> bool:
+    """Count one code mail to `email`; False when it should not be sent. The same for addresses nobody has."""
+    address = email.strip().lower()
+    if not _spend(request, "code", place(request, email=address)):
+        return False
+    if _known_device(request, address):
+        return True
+    if not _spend(request, "code_calm", address):
+        request.session[_LONG_CODES] = True
+    return _spend(request, "code_flood", address) is not None
+
+
+def wants_long_codes(request: HttpRequest) -> bool:
+    """Whether codes made for this session have to withstand guessing from many places at once."""
+    return bool(request.session.get(_LONG_CODES))
+
+
+def may_guess(request: HttpRequest, *, email: str) -> RateLimitUsage | None:
+    """Count one password tried on `email`; None when enough were. Roll the answer back if the password was right."""
+    address = email.strip().lower()
+    if _known_device(request, address):
+        return RateLimitUsage(usage=[])
+    return _spend(request, "guess", address)
+
+
+def _spend(request: HttpRequest, action: str, key: str) -> RateLimitUsage | None:
+    return ratelimit.consume(request, app="accounts", action=action, config=_RATES, key=key)
+
+
+def _network(request: HttpRequest) -> str:
+    return str(ratelimit.truncate_ip(get_adapter(request).get_client_ip(request)))
+
+
+def _known_device(request: HttpRequest, address: str) -> str | None:
+    device = identity.presented_device(request)
+    if device and KnownDevice.objects.filter(device=device, reader__email=address).exists():
+        return device
+    return None

@@ -1,0 +1,60 @@
+"""What follows from signing in, from proving an address and from changing it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account import signals as allauth_signals
+from allauth.account.adapter import get_adapter
+from allauth.account.models import EmailAddress
+from allauth.core.internal.httpkit import is_headless_request
+from allauth.mfa.models import Authenticator
+from django.contrib.auth.signals import user_logged_in
+from django.dispatch import receiver
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from accounts import clock, identity, sessions, signals
+from accounts.models import KnownDevice, User
+
+
+@receiver(user_logged_in, dispatch_uid="accounts.note_sign_in")
+def note_sign_in(request: HttpRequest, **_: Any) -> None:
+    """Keep when and from where a session was signed in to, for the reader's own list."""
+    adapter = get_adapter(request)
+    sessions.note_sign_in(
+        request.session,
+        ip=adapter.get_client_ip(request),
+        user_agent=adapter.get_http_user_agent(request),
+        now=clock.now(),
+    )
+
+
+@receiver(allauth_signals.user_logged_in, dispatch_uid="accounts.know_device")
+def know_device(request: HttpRequest, response: HttpResponseBase, user: User, **_: Any) -> None:
+    """Know the device again: a stranger's failed guesses will not count against it."""
+    who = identity.of(request)
+    if who.device is None or (who.set_device and is_headless_request(request)):
+        return
+    KnownDevice.objects.update_or_create(
+        reader=user, device=who.device, defaults={"last_signed_in_at": clock.now()}
+    )
+    identity.remember(response, who)
+
+
+@receiver(allauth_signals.email_confirmed, dispatch_uid="accounts.first_proof")
+def on_first_proof(request: HttpRequest, email_address: EmailAddress, **_: Any) -> None:
+    """Take from whoever set the account up before its address was proven every way back in."""
+    reader = email_address.user
+    if reader.emailaddress_set.filter(verified=True).exclude(pk=email_address.pk).exists():
+        return
+    reader.set_unusable_password()
+    reader.save(update_fields=["password"])
+    Authenticator.objects.filter(user=reader).delete()
+    sessions.end_others(reader, but=request.session)
+
+
+@receiver(allauth_signals.email_changed, dispatch_uid="accounts.email_changed")
+def on_email_changed(user: User, **_: Any) -> None:
+    """Pass the news of a changed address upwards."""
+    signals.email_changed.send(sender=User, reader=user, now=clock.now())

@@ -1,0 +1,129 @@
+"""Where a reader is signed in: the list, ending some of it, keeping it alive, and the tokens of apps.
+
+A session lives ninety days from the last day on which it was used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import cast
+
+from allauth.core.internal.sessionkit import get_session_user
+from allauth.headless.tokens.strategies.base import AbstractTokenStrategy
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest
+
+from accounts.models import Session, User
+from accounts.session_store import SEEN, SIGNED_IN, Door, SessionStore
+
+_TOKEN = re.compile(r"[a-z0-9]{32}")
+_TOUCH_EVERY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """One place where a reader is signed in; `id` is the hash of the key, good for ending it and nothing else."""
+
+    id: str
+    created_at: datetime | None
+    last_seen_at: datetime | None
+    ip: str | None
+    user_agent: str
+    is_current: bool
+
+
+class HeaderTokens(AbstractTokenStrategy):
+    """How apps carry their session: the key of a session that opens by header only."""
+
+    def get_session_token(self, request: HttpRequest) -> str | None:
+        """Return the token that `request` carries, from `X-Session-Token` or `Authorization: Bearer`."""
+        return token_of(request)
+
+    def create_session_token(self, request: HttpRequest) -> str:
+        """Return the token of the request's session, making it a session of the header door first."""
+        store = cast(SessionStore, request.session)
+        store.move_to(Door.HEADER)
+        return cast(str, store.session_key)
+
+    def lookup_session(self, session_token: str) -> SessionBase | None:
+        """Return the live session of a token, or None."""
+        return by_token(session_token)
+
+
+def token_of(request: HttpRequest) -> str | None:
+    """Return the header token of `request`, unchecked."""
+    token = request.headers.get("X-Session-Token")
+    if token:
+        return token
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    return value.strip() if scheme.lower() == "bearer" and value.strip() else None
+
+
+def by_token(token: str) -> SessionStore | None:
+    """Return the live session that `token` opens, or None. One query."""
+    if not _TOKEN.fullmatch(token):
+        return None
+    store = SessionStore(token, door=Door.HEADER)
+    store.load()
+    return store if store.session_key else None
+
+
+def reader_of(session: SessionBase) -> User | None:
+    """Return the reader signed in to `session`, if the account is active and the session not revoked."""
+    user = get_session_user(session)
+    return user if isinstance(user, User) else None
+
+
+def note_sign_in(session: SessionBase, *, ip: str, user_agent: str, now: datetime) -> None:
+    """Keep with `session` when and from where it was signed in to."""
+    session[SIGNED_IN] = {"at": now.timestamp(), "ip": ip, "user_agent": user_agent[:200]}
+    session[SEEN] = now.timestamp()
+
+
+def touch(session: SessionBase, *, now: datetime) -> bool:
+    """Note that `session` is in use, at most once a day, which also starts its ninety days anew."""
+    seen = session.get(SEEN)
+    if seen is not None and now.timestamp() - seen < _TOUCH_EVERY.total_seconds():
+        return False
+    session[SEEN] = now.timestamp()
+    return True
+
+
+def of(reader: User, *, current: SessionBase | None, now: datetime) -> list[SignedIn]:
+    """Return where `reader` is signed in, the latest first."""
+    here = _stored_key(current)
+    rows = Session.objects.filter(reader=reader, expire_date__gt=now).order_by("-signed_in_at")
+    return [
+        SignedIn(
+            id=row.session_key,
+            created_at=row.signed_in_at,
+            last_seen_at=row.last_seen_at,
+            ip=row.ip,
+            user_agent=row.user_agent,
+            is_current=row.session_key == here,
+        )
+        for row in rows
+    ]
+
+
+def end(reader: User, ids: Iterable[str]) -> int:
+    """End those of `reader`'s sessions; another reader's are out of reach. Return how many."""
+    ended, _ = Session.objects.filter(reader=reader, session_key__in=list(ids)).delete()
+    return ended
+
+
+def end_others(reader: User, *, but: SessionBase | None) -> int:
+    """End every session of `reader` except `but`. Return how many."""
+    rows = Session.objects.filter(reader=reader)
+    here = _stored_key(but)
+    ended, _ = (rows.exclude(session_key=here) if here else rows).delete()
+    return ended
+
+
+def _stored_key(session: SessionBase | None) -> str | None:
+    if isinstance(session, SessionStore) and session.session_key:
+        return session.stored_key(session.session_key)
+    return None

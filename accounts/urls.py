@@ -1,0 +1,18 @@
+"""Addresses of this app: who am I, allauth's pages for people, allauth's API for apps and frontends."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from accounts import views
+
+urlpatterns = [
+    path("api/v1/session", views.SessionView.as_view(), name="session"),
+    path("account/sessions/", views.SessionsPage.as_view(), name="usersessions_list"),
+    path("account/mfa/", include("allauth.mfa.urls")),
+    path("account/", include("allauth.account.urls")),
+    path("_allauth/", include("accounts.headless_urls")),
+    # Password managers look here for the page to send people to.
+    path(".well-known/change-password", RedirectView.as_view(url="/account/password/change/")),
+]

@@ -1,0 +1,70 @@
+"""Who am I, and where am I signed in: for the API and for people."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest, HttpResponseBase
+from django.middleware.csrf import get_token
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.generic import TemplateView
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import clock, identity, sessions
+from accounts.models import User
+from accounts.serializers import SessionSerializer
+
+
+class SessionView(APIView):
+    """Who is asking, told to whoever asks."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(
+        operation_id="session_retrieve",
+        summary="Who am I",
+        description="Also hands a new device its id, as a cookie and in the answer.",
+        responses=SessionSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """Answer with the reader, the device and a CSRF token where one is of use."""
+        who = identity.of(request)
+        by_header = who.site is not None or isinstance(request.auth, SessionBase)
+        answer = {
+            "reader": who.reader,
+            "device": who.device_token,
+            "csrf_token": None if by_header else get_token(request),
+        }
+        response = Response(SessionSerializer(answer).data)
+        identity.remember(response, who)
+        return response
+
+
+class SessionsPage(LoginRequiredMixin, TemplateView):
+    """The page where a reader sees where they are signed in, and ends what they do not know."""
+
+    template_name = "usersessions/usersession_list.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add the places, the latest first."""
+        places = sessions.of(cast(User, self.request.user), current=self.request.session, now=clock.now())
+        return super().get_context_data(
+            sessions=places, session_count=len(places), show_last_seen_at=True, **kwargs
+        )
+
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        """End the sessions named by `session`, or all but this one where none is named."""
+        reader = cast(User, request.user)
+        named = request.POST.getlist("session")
+        ended = sessions.end(reader, named) if named else sessions.end_others(reader, but=request.session)
+        if ended:
+            messages.success(request, _("Signed out there."))
+        return redirect("usersessions_list")
