@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from billing import words
 from billing.snapshots import Status
 
 
@@ -117,6 +118,13 @@ class Price(models.Model):
 
     def __str__(self) -> str:
         return self.slug or self.stripe_id
+
+    @property
+    def text(self) -> str:
+        """The amount and how often it is charged, in the active language."""
+        return words.price(
+            self.unit_amount or 0, currency=self.currency, interval=self.interval, count=self.interval_count
+        )
 
 
 class PaymentMethod(models.Model):
