@@ -48,9 +48,9 @@ def recorded(*, purpose: str, subject: str, call: Callable[[str], T], now: datet
 
 
 def outcome(*, purpose: str, subject: str) -> str | None:
-    """Return Stripe's id from the latest such call that was done; None where none was."""
+    """Return what the last finished call for this purpose and subject answered (an id, or ""); None if none did."""
     done = OutboundCall.objects.filter(purpose=purpose, subject=subject, state=OutboundCall.State.DONE)
-    return done.values_list("stripe_id", flat=True).first()
+    return done.order_by("-started_at", "-pk").values_list("stripe_id", flat=True).first()
 
 
 def _open(*, purpose: str, subject: str, now: datetime) -> OutboundCall:
@@ -75,7 +75,7 @@ def _finish(
     record: OutboundCall, state: OutboundCall.State, *, now: datetime, stripe_id: str = "", error: str = ""
 ) -> None:
     OutboundCall.objects.filter(pk=record.pk, state=OutboundCall.State.OPEN).update(
-        state=state, stripe_id=stripe_id, error=error[:300], finished_at=now
+        state=state, stripe_id=stripe_id[:120], error=error[:300], finished_at=now
     )
 
 

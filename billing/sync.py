@@ -19,7 +19,7 @@ from django.db.models import F, Q
 
 from accounts.models import User
 from billing import dunning, lifecycle, mirror, words
-from billing.errors import BillingError
+from billing.errors import BillingError, StripeGone
 from billing.gateway import Gateway
 from billing.models import Customer, OpenProduct, Plan, Subscription
 from billing.snapshots import CardSnapshot, CustomerPicture, SubscriptionSnapshot
@@ -117,7 +117,7 @@ def _write(
     ours = Customer.objects.select_for_update(of=("self",)).get(pk=customer_pk)
     if ours.leased_by != lease:
         return SyncOutcome.LOST
-    _adopt(ours, picture)
+    _link_reader(ours, picture)
     mirror.write(ours, picture, now=now)
     if ours.reader is not None:
         _restate_entitlements(ours, ours.reader, picture, now=now)
@@ -139,7 +139,27 @@ def _write(
     return SyncOutcome.DONE if is_quiet else SyncOutcome.AGAIN
 
 
-def _adopt(ours: Customer, picture: CustomerPicture) -> None:
+def adopt(stripe_customer: str, *, gateway: Gateway, now: datetime) -> int | None:
+    """Begin to mirror a customer that somebody made elsewhere, if its metadata names a reader of ours.
+
+    Returns our primary key; None where it is nobody's. The caller then asks for a look.
+
+    :raises StripeTrouble: Stripe did not answer.
+    """
+    try:
+        theirs = gateway.customer(stripe_customer)
+    except StripeGone:
+        return None
+    if theirs.deleted or theirs.reader is None or not User.objects.filter(public_id=theirs.reader).exists():
+        return None
+    ours, _created = Customer.objects.get_or_create(
+        stripe_id=theirs.id,
+        defaults={"livemode": theirs.livemode, "email": theirs.email, "created_at": now},
+    )
+    return ours.pk
+
+
+def _link_reader(ours: Customer, picture: CustomerPicture) -> None:
     """Give a customer to the reader whom its metadata names, unless that reader has another one."""
     named = picture.customer.reader
     if ours.reader is not None or named is None or picture.customer.deleted:
@@ -154,7 +174,7 @@ def _adopt(ours: Customer, picture: CustomerPicture) -> None:
 def _restate_entitlements(ours: Customer, reader: User, picture: CustomerPicture, *, now: datetime) -> None:
     unlocks = unlocked_by(item.product for theirs in picture.subscriptions for item in theirs.items)
     for theirs in picture.subscriptions:
-        grants = _grants(theirs, picture=picture, unlocks=unlocks)
+        grants = grants_of(theirs, picture=picture, unlocks=unlocks)
         entitlements.replace(reader, source=source_of(theirs.id), grants=grants, now=now)
     listed = [theirs.id for theirs in picture.subscriptions]
     for gone in ours.subscriptions.exclude(stripe_id__in=listed).values_list("stripe_id", flat=True):
@@ -175,9 +195,10 @@ def unlocked_by(stripe_products: Iterable[str]) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _grants(
+def grants_of(
     theirs: SubscriptionSnapshot, *, picture: CustomerPicture, unlocks: dict[str, tuple[str, ...]]
 ) -> tuple[Grant, ...]:
+    """Return all that one subscription gives; `unlocks` says what each of Stripe's products opens here."""
     term = lifecycle.term(
         theirs,
         invoices=picture.invoices,
@@ -237,6 +258,12 @@ def _restate_open_products(reader: User) -> None:
         for product, holder in wanted.items()
         if held.get(product) != holder
     )
+
+
+def holders_of(stripe_products: Iterable[str]) -> list[int]:
+    """Return the customers (primary keys) with a subscription to any of these Stripe products."""
+    holding = Customer.objects.filter(subscriptions__items__stripe_product__in=set(stripe_products))
+    return list(holding.values_list("pk", flat=True).distinct())
 
 
 def open_products(reader: User) -> list[tuple[str, Subscription]]:

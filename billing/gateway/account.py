@@ -20,6 +20,7 @@ from billing.snapshots import (
     CardSnapshot,
     CheckoutSnapshot,
     CustomerPicture,
+    CustomerSnapshot,
     InvoiceSnapshot,
     PriceSnapshot,
     SubscriptionSnapshot,
@@ -58,8 +59,7 @@ class StripeGateway:
 
     def picture(self, customer: str) -> CustomerPicture:
         """Fetch a customer with all subscriptions, invoices and cards."""
-        with translated():
-            theirs = snapshots.customer(_plain(self._v1.customers.retrieve(customer)))
+        theirs = self.customer(customer)
         if theirs.deleted:
             return self._picture_of_deleted(theirs)
         return CustomerPicture(
@@ -68,6 +68,11 @@ class StripeGateway:
             invoices=tuple(self._invoices(customer)),
             cards=tuple(self._cards(customer)),
         )
+
+    def customer(self, customer: str) -> CustomerSnapshot:
+        """Fetch a customer alone."""
+        with translated():
+            return snapshots.customer(_plain(self._v1.customers.retrieve(customer)))
 
     def customer_of(self, *, object_type: str, object_id: str) -> str | None:
         """Find whose object this is, for the few events that do not say."""
@@ -280,7 +285,7 @@ class StripeGateway:
             made = self._v1.checkout.sessions.create(params, {"idempotency_key": key})
         return snapshots.checkout(_plain(made))
 
-    def _picture_of_deleted(self, theirs: snapshots.CustomerSnapshot) -> CustomerPicture:
+    def _picture_of_deleted(self, theirs: CustomerSnapshot) -> CustomerPicture:
         try:
             return CustomerPicture(
                 customer=theirs,

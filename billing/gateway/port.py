@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from billing.snapshots import (
     CheckoutSnapshot,
     CustomerPicture,
+    CustomerSnapshot,
     EventSnapshot,
     InvoiceSnapshot,
     PriceSnapshot,
@@ -52,6 +53,13 @@ class Gateway(Protocol):
         """Fetch a customer with all subscriptions, invoices and cards.
 
         A deleted customer is no error.
+
+        :raises StripeGone: there never was such a customer.
+        """
+        ...
+
+    def customer(self, customer: str) -> CustomerSnapshot:
+        """Fetch a customer alone.
 
         :raises StripeGone: there never was such a customer.
         """

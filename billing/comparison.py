@@ -1,0 +1,241 @@
+"""Compare every subscription with Stripe's, both ways, and report: "N of N subscriptions proven equal to Stripe at T".
+
+A comparison is a run of many short steps: each takes one page, remembers where it stopped, and can be gone on with by
+another worker. What differs is looked at again at once, so a run repairs what it reports.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from django.db.models import Count, Q, QuerySet
+
+from accounts.models import User
+from billing import sync
+from billing.gateway import Gateway
+from billing.models import Customer, ReconcileRun, Subscription
+from billing.snapshots import Status, SubscriptionSnapshot
+
+logger = logging.getLogger(__name__)
+
+_PAGE = 100
+_LONGEST_REPORT = 500
+_ENDED = (Status.CANCELED, Status.INCOMPLETE_EXPIRED)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a comparison says of one subscription; no `difference` means proven equal."""
+
+    subscription: str
+    customer: str  # Stripe's id
+    difference: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.subscription}: {self.difference or 'equal'}"
+
+
+def start(*, now: datetime) -> int:
+    """Begin a comparison, or return the one under way (primary key)."""
+    run = ReconcileRun.objects.filter(finished_at=None).first() or ReconcileRun.objects.create(started_at=now)
+    return run.pk
+
+
+def unfinished(*, now: datetime) -> int | None:
+    """Return a comparison that nobody is at and that is not finished."""
+    free = Q(leased_until=None) | Q(leased_until__lte=now)
+    return ReconcileRun.objects.filter(free, finished_at=None).values_list("pk", flat=True).first()
+
+
+def advance(
+    run_pk: int,
+    *,
+    gateway: Gateway,
+    now: datetime,
+    seconds: float | None = None,
+    tell: Callable[[ReconcileRun], object] = lambda _run: None,
+) -> ReconcileRun:
+    """Go on with a comparison, for so many seconds of real time or to its end; `tell` hears of each page.
+
+    :raises StripeTrouble: Stripe did not answer; going on later starts where this stopped.
+    """
+    run = _claim(run_pk, now=now)
+    if run is None:
+        return ReconcileRun.objects.get(pk=run_pk)
+    until = time.monotonic() + seconds if seconds is not None else None
+    try:
+        for page in _pages(gateway.subscriptions(after=run.cursor)):
+            _take(run, page, gateway=gateway, now=now)
+            tell(run)
+            if until is not None and time.monotonic() > until:
+                return run
+        _close(run, gateway=gateway, now=now)
+        tell(run)
+    finally:
+        ReconcileRun.objects.filter(pk=run.pk).update(leased_until=None)
+    return run
+
+
+def look_through(*, gateway: Gateway, now: datetime) -> Iterator[Finding]:
+    """Compare everything and change nothing: what `advance` would find, each subscription once."""
+    seen: set[str] = set()
+    for page in _pages(gateway.subscriptions()):
+        seen.update(theirs.id for theirs in page)
+        yield from compare(page)
+    for ours in _open_here(before=now).exclude(stripe_id__in=seen).select_related("customer"):
+        yield _missing_there(ours)
+    yield from _bought_twice()
+
+
+def compare(page: list[SubscriptionSnapshot]) -> list[Finding]:
+    """Compare a page of Stripe's subscriptions with ours; those that are nobody's and unlock nothing are left out."""
+    rows = Subscription.objects.filter(stripe_id__in=[theirs.id for theirs in page])
+    ours = {row.stripe_id: row for row in rows.select_related("customer").prefetch_related("items")}
+    unlocks = sync.unlocked_by(item.product for theirs in page for item in theirs.items)
+    findings = []
+    for theirs in page:
+        row = ours.get(theirs.id)
+        if row is not None:
+            findings.append(Finding(theirs.id, theirs.customer, _difference(row, theirs)))
+        elif any(unlocks.get(item.product) for item in theirs.items):
+            findings.append(
+                Finding(theirs.id, theirs.customer, f"{theirs.raw_status} at Stripe, unknown here")
+            )
+    return findings
+
+
+def _claim(run_pk: int, *, now: datetime) -> ReconcileRun | None:
+    free = ReconcileRun.objects.filter(
+        Q(leased_until=None) | Q(leased_until__lte=now), pk=run_pk, finished_at=None
+    )
+    if not free.update(leased_until=now + ReconcileRun.LEASE):
+        return None
+    return ReconcileRun.objects.get(pk=run_pk)
+
+
+def _pages(walk: Iterator[SubscriptionSnapshot]) -> Iterator[list[SubscriptionSnapshot]]:
+    while page := list(islice(walk, _PAGE)):
+        yield page
+
+
+def _take(run: ReconcileRun, page: list[SubscriptionSnapshot], *, gateway: Gateway, now: datetime) -> None:
+    findings = compare(page)
+    equal = [finding.subscription for finding in findings if not finding.difference]
+    Subscription.objects.filter(stripe_id__in=equal).update(proven_at=run.started_at)
+    run.checked += len(findings)
+    run.equal += len(equal)
+    for finding in findings:
+        if finding.difference:
+            _repair(run, finding, gateway=gateway, now=now)
+    again = {theirs.id: theirs for theirs in page}
+    differing = [again[finding.subscription] for finding in findings if finding.difference]
+    repaired = [finding.subscription for finding in compare(differing) if not finding.difference]
+    Subscription.objects.filter(stripe_id__in=repaired).update(proven_at=run.started_at)
+    run.repaired += len(repaired)
+    run.cursor = page[-1].id
+    _save(run)
+
+
+def _repair(run: ReconcileRun, finding: Finding, *, gateway: Gateway, now: datetime) -> None:
+    known = Customer.objects.filter(stripe_id=finding.customer).values_list("pk", flat=True).first()
+    customer = known or sync.adopt(finding.customer, gateway=gateway, now=now)
+    line = str(finding)
+    if customer is None:
+        line = f"{finding}; its customer {finding.customer} names no reader of ours"
+    else:
+        sync.request([customer], now=now)
+        sync.customer(customer, gateway=gateway, now=now)
+    _report(run, line)
+
+
+def _close(run: ReconcileRun, *, gateway: Gateway, now: datetime) -> None:
+    """Look the other way: what is open here and was not met on the walk, and what was bought twice."""
+    unmet = _open_here(before=run.started_at).filter(
+        Q(proven_at=None) | Q(proven_at__lt=run.started_at), synced_at__lt=run.started_at
+    )
+    for ours in unmet.select_related("customer"):
+        run.checked += 1
+        _repair(run, _missing_there(ours), gateway=gateway, now=now)
+        ours.refresh_from_db()
+        run.repaired += not ours.is_open
+    for finding in _bought_twice():
+        _report(run, str(finding))
+    run.finished_at = now
+    _save(run)
+    logger.info(
+        "%s of %s subscriptions proven equal to Stripe at %s, %s repaired.",
+        run.equal, run.checked, run.started_at.isoformat(), run.repaired,
+    )  # fmt: skip
+
+
+def _open_here(*, before: datetime) -> QuerySet[Subscription]:
+    return Subscription.objects.exclude(status__in=_ENDED).filter(
+        created_at__lt=before, customer__deleted_at=None
+    )
+
+
+def _missing_there(ours: Subscription) -> Finding:
+    return Finding(ours.stripe_id, ours.customer.stripe_id, f"{ours.status} here, unknown at Stripe")
+
+
+def _bought_twice() -> Iterator[Finding]:
+    """Report readers who are charged twice for one product; staff decide which subscription to end and refund."""
+    several = (
+        Subscription.objects.exclude(status__in=_ENDED)
+        .exclude(customer__reader=None)
+        .values("customer__reader")
+        .annotate(held=Count("pk"))
+        .filter(held__gt=1)
+    )
+    for reader in User.objects.filter(pk__in=several.values("customer__reader")).iterator():
+        holding: dict[str, str] = {}
+        for product, row in sync.open_products(reader):
+            first = holding.setdefault(product, row.stripe_id)
+            if first != row.stripe_id:
+                yield Finding(
+                    row.stripe_id, row.customer.stripe_id, f"gives {product} as {first} does already"
+                )
+
+
+def _difference(ours: Subscription, theirs: SubscriptionSnapshot) -> str:
+    """Name what differs, as `field: ours, not theirs`."""
+    return "; ".join(
+        f"{name}: {here}, not {there}" for name, here, there in _pairs(ours, theirs) if here != there
+    )
+
+
+def _pairs(ours: Subscription, theirs: SubscriptionSnapshot) -> Iterator[tuple[str, object, object]]:
+    yield "customer", ours.customer.stripe_id, theirs.customer
+    yield "status", ours.status, theirs.raw_status
+    yield "starts_at", ours.starts_at, theirs.starts_at
+    yield "period_ends_at", ours.period_ends_at, theirs.period_ends_at
+    yield "trial_ends_at", ours.trial_ends_at, theirs.trial_ends_at
+    yield "cancel_at", ours.cancel_at, theirs.cancel_at
+    yield "cancel_at_period_end", ours.cancel_at_period_end, theirs.cancel_at_period_end
+    yield "canceled_at", ours.canceled_at, theirs.canceled_at
+    yield "ended_at", ours.ended_at, theirs.ended_at
+    yield (
+        "pause",
+        (ours.pause_behavior, ours.pause_resumes_at),
+        (theirs.pause_behavior, theirs.pause_resumes_at),
+    )
+    yield "automatic", ours.automatic, theirs.automatic
+    yield "card", ours.default_card, theirs.default_card or ""
+    yield "latest_invoice", ours.latest_invoice, theirs.latest_invoice or ""
+    here = sorted((item.stripe_id, item.stripe_price, item.quantity) for item in ours.items.all())
+    yield "items", here, sorted((item.id, item.price, item.quantity) for item in theirs.items)
+
+
+def _report(run: ReconcileRun, line: str) -> None:
+    logger.warning("Drift: %s", line)
+    if len(run.drift) < _LONGEST_REPORT:
+        run.drift.append(line)
+
+
+def _save(run: ReconcileRun) -> None:
+    run.save(update_fields=["checked", "equal", "repaired", "cursor", "drift", "finished_at"])

@@ -1,0 +1,82 @@
+"""Look for where ours does not match Stripe's, and ask for a sync there: the answer to every event that never came.
+
+Three nets here, each wider and slower than the one before: events that Stripe kept and we never got; dates on which
+something should have happened; customers not looked at for long. The fourth, `comparison`, walks everything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import F, Q, QuerySet
+
+from billing import inbox, sync
+from billing.gateway import Gateway
+from billing.models import Cursor, Customer, Subscription
+from billing.snapshots import Status
+
+_OVERLAP = timedelta(hours=1)
+_WINDOW = timedelta(hours=6)
+_KEPT_BY_STRIPE = timedelta(days=30)
+_BATCH = 500
+_ENDED = (Status.CANCELED, Status.INCOMPLETE_EXPIRED)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay looked at; not complete when we were away for longer than Stripe keeps events."""
+
+    events: int
+    is_complete: bool
+
+
+def replay(*, gateway: Gateway, now: datetime, since: datetime | None = None) -> Replayed:
+    """Fetch the events made since the last replay (or since a moment) and keep those that we do not have.
+
+    The last hour is always looked at again, for events that Stripe lists late. Each window moves the cursor, so a
+    replay that is cut short goes on where it stopped.
+    """
+    cursor, _created = Cursor.objects.get_or_create(name="events", defaults={"moved_at": now - _WINDOW})
+    start = since or cursor.moved_at - _OVERLAP
+    oldest = now - _KEPT_BY_STRIPE
+    end, moment, looked_at = now + timedelta(minutes=1), max(start, oldest), 0
+    while moment < end:
+        until = min(moment + _WINDOW, end)
+        looked_at += inbox.receive_missed(gateway.events(since=moment, until=until), now=now)
+        moment = until
+        Cursor.objects.filter(name="events", moved_at__lt=min(until, now)).update(moved_at=min(until, now))
+    return Replayed(events=looked_at, is_complete=start >= oldest)
+
+
+def sweep_boundaries(*, now: datetime, limit: int = _BATCH) -> int:
+    """Ask for a look at customers whose subscription passed a date unseen, or is in trouble; return how many."""
+    unseen = Q(past_due_since__lte=now - settings.PAST_DUE_GRACE) & Q(
+        synced_at__lt=F("past_due_since") + settings.PAST_DUE_GRACE
+    )
+    for date in ("period_ends_at", "trial_ends_at", "cancel_at", "pause_resumes_at"):
+        unseen |= Q(**{f"{date}__lte": now}) & Q(synced_at__lt=F(date))
+    # Looked at since, and still not as it should be: Stripe was late itself, or a payment is being waited for.
+    settled = (Status.TRIALING, Status.ACTIVE, Status.PAUSED)
+    unsettled = Q(period_ends_at__lte=now) | Q(cancel_at__lte=now) | ~Q(status__in=settled)
+    doubtful = unsettled & Q(synced_at__lte=now - _OVERLAP)
+    rows = Subscription.objects.exclude(status__in=_ENDED).filter(unseen | doubtful)
+    return _request(rows, now=now, limit=limit)
+
+
+def sweep_stale(*, now: datetime, limit: int = _BATCH) -> int:
+    """Ask for a look at the customers looked at longest ago, if that is more than a day; return how many."""
+    old = Customer.objects.filter(
+        Q(synced_at=None) | Q(synced_at__lte=now - timedelta(days=1)), deleted_at=None
+    )
+    chosen = old.order_by(F("synced_at").asc(nulls_first=True), "pk").values_list("pk", flat=True)[:limit]
+    return sync.request(list(chosen), now=now)
+
+
+def _request(rows: QuerySet[Subscription], *, now: datetime, limit: int) -> int:
+    idle = Customer.objects.filter(
+        subscriptions__in=rows, deleted_at=None, sync_requested__lte=F("sync_done")
+    ).distinct()
+    chosen = idle.order_by("synced_at", "pk").values_list("pk", flat=True)[:limit]
+    return sync.request(list(chosen), now=now)

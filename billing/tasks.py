@@ -1,0 +1,114 @@
+"""What workers do for this app. Thin: ids in, clock and gateway fetched, one call each.
+
+The database knows all that is due; a task that never arrives is only late. One bad row never holds back the others.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+
+from celery import shared_task
+
+from accounts import clock
+from billing import comparison, dunning, gateway, inbox, reconciliation, sync
+from billing.models import Customer
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 20
+# Workers are killed after a minute. What is left after this long stays due, and somebody is rung for it again.
+_SECONDS = 40.0
+
+
+@shared_task(name="billing.sync_customers")
+def sync_customers(ids: list[int]) -> None:
+    """Look at these customers."""
+    _each(ids, lambda pk: sync.customer(pk, gateway=gateway.default(), now=clock.now()))
+
+
+@shared_task(name="billing.process_events")
+def process_events(ids: list[int]) -> None:
+    """Work through these events, then look at the customers they named: once each, however many events."""
+    named: dict[int, None] = {}
+
+    def process(event: int) -> None:
+        customer = inbox.process(event, gateway=gateway.default(), now=clock.now())
+        if customer is not None:
+            named[customer] = None
+
+    _each(ids, process)
+    sync_customers(list(named))
+
+
+@shared_task(name="billing.sweep")
+def sweep() -> None:
+    """Ring for whatever is due and nobody was rung for; go on with a comparison that is under way."""
+    moment = clock.now()
+    if events := inbox.due_ids(now=moment, limit=_BATCH):
+        process_events.delay(ids=events)
+    if customers := sync.waiting_ids(now=moment, limit=_BATCH):
+        sync_customers.delay(ids=customers)
+    if run := comparison.unfinished(now=moment):
+        reconcile_further.delay(run=run)
+
+
+@shared_task(name="billing.replay_events")
+def replay_events() -> None:
+    """Fetch events that never arrived; after too long an absence compare everything instead."""
+    if not reconciliation.replay(gateway=gateway.default(), now=clock.now()).is_complete:
+        reconcile()
+
+
+@shared_task(name="billing.sweep_boundaries")
+def sweep_boundaries() -> None:
+    """Ask for a look at customers who passed a date on which something should have happened."""
+    reconciliation.sweep_boundaries(now=clock.now())
+
+
+@shared_task(name="billing.sweep_stale")
+def sweep_stale() -> None:
+    """Ask for a look at the customers whom nobody looked at for longest."""
+    reconciliation.sweep_stale(now=clock.now())
+
+
+@shared_task(name="billing.refresh_catalogue")
+def refresh_catalogue() -> None:
+    """Make plans and prices equal to Stripe's."""
+    inbox.refresh_catalogue(gateway=gateway.default(), now=clock.now())
+
+
+@shared_task(name="billing.reconcile")
+def reconcile() -> None:
+    """Compare every subscription with Stripe; what does not fit into one task is gone on with by the sweeper."""
+    reconcile_further(comparison.start(now=clock.now()))
+
+
+@shared_task(name="billing.reconcile_further")
+def reconcile_further(run: int) -> None:
+    """Take a comparison as far as one task may."""
+    comparison.advance(run, gateway=gateway.default(), now=clock.now(), seconds=_SECONDS)
+
+
+@shared_task(name="billing.notify_expiring_cards")
+def notify_expiring_cards() -> None:
+    """Tell readers of cards that will have expired, and of yearly renewals, before the charge."""
+    moment = clock.now()
+    customers = dunning.to_remind().values_list("pk", flat=True)
+    _each(
+        customers.iterator(),
+        lambda pk: dunning.remind(Customer.objects.select_related("reader").get(pk=pk), now=moment),
+    )
+
+
+def _each(ids: Iterable[int], act: Callable[[int], object]) -> None:
+    """Act on each id; one that fails in a way nobody expected is logged, and its own row says when it comes back."""
+    until = time.monotonic() + _SECONDS
+    for row in ids:
+        if time.monotonic() > until:
+            return
+        try:
+            act(row)
+        except Exception:
+            logger.exception("Row %s could not be worked through.", row)
