@@ -86,10 +86,11 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """One price of a plan, in words."""
+    """One price of a plan: the amount as written, charged every `count` intervals."""
 
     amount: str
     interval: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +219,9 @@ def _plan(answer: Mapping[str, Any]) -> Plan:
         name=answer["name"],
         description=answer.get("description") or "",
         prices=tuple(
-            Price(amount=price["formatted"], interval=price["interval"]) for price in answer.get("prices", ())
+            Price(
+                amount=price["formatted"], interval=price["interval"], count=price.get("interval_count") or 1
+            )
+            for price in answer.get("prices", ())
         ),
     )

@@ -176,7 +176,7 @@ class Paper:
         catalogue = words.catalogue(language_of(request))
         here = self._pages.site + request.path
         if decision is None:
-            return wall.without_answer(url=here, words=catalogue)
+            return wall.without_answer(url=here, catalogue=catalogue)
         plans: tuple[Plan, ...] = ()
         if wall.sells(decision, signed_in=signed_in):
             plans = _unless_down(lambda: conversation.plans(decision.products), otherwise=())
@@ -185,11 +185,11 @@ class Paper:
             plans=plans,
             subscribe_url=self._pages.subscribe_url(here, product=next(iter(decision.products), "")),
             signed_in=signed_in,
-            words=catalogue,
+            catalogue=catalogue,
         )
 
     def _banner_action(self, decision: Decision, request: Request) -> wall.Action | None:
-        return wall.first_action(decision, words=words.catalogue(language_of(request)))
+        return wall.first_action(decision, catalogue=words.catalogue(language_of(request)))
 
     def _cards(
         self, chosen: Iterable[Article], conversation: Conversation, request: Request

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from paywall.demo import words
 from paywall.demo.api import Decision, Plan, Remedy
 
 # A decision about one of these ends as soon as a bank or a worker is done, so the page looks again often.
@@ -22,6 +23,15 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A plan that opens the article, with its prices in words."""
+
+    name: str
+    description: str
+    prices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wall:
     """What a reader who may not read on is told, and what they can do about it.
 
@@ -33,7 +43,7 @@ class Wall:
     text: str
     primary: Action | None
     others: tuple[Action, ...]
-    plans: tuple[Plan, ...]
+    offers: tuple[Offer, ...]
     plans_url: str
     look_again_after: int
 
@@ -44,38 +54,38 @@ def build(
     plans: Sequence[Plan],
     subscribe_url: str,
     signed_in: bool,
-    words: Mapping[str, str],
+    catalogue: Mapping[str, str],
 ) -> Wall:
     """Return the wall for a decision whose access is not full; the first remedy becomes the main button."""
-    actions = tuple(_action(remedy, words) for remedy in decision.remedies if remedy.url)
+    actions = tuple(_action(remedy, catalogue) for remedy in decision.remedies if remedy.url)
     selling = next((action.url for action in actions if action.kind in _SELLING), subscribe_url)
     return Wall(
-        title=decision.notice.title if decision.notice else words["wall_title"],
-        text=decision.notice.text if decision.notice else words["wall_text"],
+        title=decision.notice.title if decision.notice else catalogue["wall_title"],
+        text=decision.notice.text if decision.notice else catalogue["wall_text"],
         primary=actions[0] if actions else None,
         others=actions[1:],
-        plans=tuple(plans),
+        offers=tuple(_offer(plan, catalogue) for plan in plans),
         plans_url=selling,
         look_again_after=_pause(decision, signed_in=signed_in),
     )
 
 
-def without_answer(*, url: str, words: Mapping[str, str]) -> Wall:
+def without_answer(*, url: str, catalogue: Mapping[str, str]) -> Wall:
     """Return the wall for when the paywall does not answer: the teaser, and a way to try again."""
     return Wall(
-        title=words["down_title"],
-        text=words["down_text"],
-        primary=Action(kind="wait", label=words["try_again"], url=url),
+        title=catalogue["down_title"],
+        text=catalogue["down_text"],
+        primary=Action(kind="wait", label=catalogue["try_again"], url=url),
         others=(),
-        plans=(),
+        offers=(),
         plans_url="",
         look_again_after=_OFTEN,
     )
 
 
-def first_action(decision: Decision, *, words: Mapping[str, str]) -> Action | None:
+def first_action(decision: Decision, *, catalogue: Mapping[str, str]) -> Action | None:
     """Return the nearest remedy as a link, or None if the decision names none that is a link."""
-    return next((_action(remedy, words) for remedy in decision.remedies if remedy.url), None)
+    return next((_action(remedy, catalogue) for remedy in decision.remedies if remedy.url), None)
 
 
 def sells(decision: Decision, *, signed_in: bool) -> bool:
@@ -94,5 +104,13 @@ def _pause(decision: Decision, *, signed_in: bool) -> int:
     return _SELDOM if signed_in else 0
 
 
-def _action(remedy: Remedy, words: Mapping[str, str]) -> Action:
-    return Action(kind=remedy.kind, label=words.get(remedy.kind, remedy.kind), url=remedy.url)
+def _offer(plan: Plan, catalogue: Mapping[str, str]) -> Offer:
+    prices = (
+        words.price(price.amount, interval=price.interval, count=price.count, words=catalogue)
+        for price in plan.prices
+    )
+    return Offer(name=plan.name, description=plan.description, prices=tuple(prices))
+
+
+def _action(remedy: Remedy, catalogue: Mapping[str, str]) -> Action:
+    return Action(kind=remedy.kind, label=catalogue.get(remedy.kind, remedy.kind), url=remedy.url)

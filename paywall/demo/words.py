@@ -68,8 +68,14 @@ _ENGLISH: Mapping[str, str] = {
     "mail_html": "As it looks in a mail program",
     "code": "Your code",
     "imprint": "A newspaper for demonstration only. Kelmouth, its people and its fish are made up.",
-    "monthly": "month",
-    "yearly": "year",
+    "day": "{amount} a day",
+    "week": "{amount} a week",
+    "month": "{amount} a month",
+    "year": "{amount} a year",
+    "days": "{amount} every {count} days",
+    "weeks": "{amount} every {count} weeks",
+    "months": "{amount} every {count} months",
+    "years": "{amount} every {count} years",
 }
 
 _GERMAN: Mapping[str, str] = {
@@ -131,8 +137,14 @@ _GERMAN: Mapping[str, str] = {
     "mail_html": "So sieht sie im Mailprogramm aus",
     "code": "Ihr Code",
     "imprint": "Eine Zeitung nur zur Vorführung. Kelmouth, seine Leute und seine Fische sind erfunden.",
-    "monthly": "Monat",
-    "yearly": "Jahr",
+    "day": "{amount} am Tag",
+    "week": "{amount} in der Woche",
+    "month": "{amount} im Monat",
+    "year": "{amount} im Jahr",
+    "days": "{amount} alle {count} Tage",
+    "weeks": "{amount} alle {count} Wochen",
+    "months": "{amount} alle {count} Monate",
+    "years": "{amount} alle {count} Jahre",
 }
 
 _CATALOGUES: Mapping[str, Mapping[str, str]] = {"en": _ENGLISH, "de": _GERMAN}
@@ -154,6 +166,12 @@ _MONTHS: Mapping[str, tuple[str, ...]] = {
 def catalogue(language: str) -> Mapping[str, str]:
     """Return the words of `language`, which must be one of `LANGUAGES`."""
     return _CATALOGUES[language]
+
+
+def price(amount: str, *, interval: str, count: int, words: Mapping[str, str]) -> str:
+    """Return an amount with how often it is charged; an interval without a name leaves the amount alone."""
+    sentence = words.get(interval if count == 1 else f"{interval}s", "{amount}")
+    return sentence.format(amount=amount, count=count)
 
 
 def date(when: datetime, *, language: str) -> str:

@@ -39,7 +39,7 @@ PLANS = {
     "culture": {
         "name": "Culture",
         "description": "Everything in the culture section.",
-        "prices": [{"formatted": "€4.90", "interval": "month"}],
+        "prices": [{"formatted": "€4.90", "interval": "month", "interval_count": 1}],
     },
 }
 
@@ -171,9 +171,9 @@ class TestAnArticle:
     ) -> None:
         paywall.decision = {"products": ["premium", "culture"]}
         page = browser.get(PAGE).text
-        assert "€9.90" in page
-        assert "€99.00" in page
-        assert "€4.90" in page
+        assert "€9.90 a month" in page
+        assert "€99.00 a year" in page
+        assert "€4.90 a month" in page
 
     def test_never_sells_to_a_reader_whose_card_failed(self, browser: Client, paywall: FakePaywall) -> None:
         paywall.reader = EMAIL
