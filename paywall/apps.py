@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core.checks import Tags, register
 
 
 class PaywallConfig(AppConfig):
@@ -10,3 +11,9 @@ class PaywallConfig(AppConfig):
 
     name = "paywall"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connect receivers and checks."""
+        from paywall import checks, receivers  # noqa: F401
+
+        register(checks.every_remedy_has_a_page, Tags.urls)

@@ -26,6 +26,20 @@ class Product(models.Model):
         return self.name
 
 
+class ArticleQuerySet(models.QuerySet["Article"]):
+    """How much of an article is fetched; the body only where it is asked for."""
+
+    def for_decision(self) -> ArticleQuerySet:
+        """What a decision and the links in it need."""
+        return self.only(
+            "id", "url", "demand", "products", "published_at", "unpublished_at", "embargo_until", "stated_at"
+        )
+
+    def without_body(self) -> ArticleQuerySet:
+        """Everything but the body."""
+        return self.defer("body")
+
+
 class Article(models.Model):
     """An article as the CMS last stated it. Teaser and body are apart: nothing but `access.read` hands out a body."""
 
@@ -52,6 +66,8 @@ class Article(models.Model):
     body = models.TextField(_("body"))
     words = models.PositiveIntegerField(_("words"), validators=[MinValueValidator(0)])
     stated_at = models.DateTimeField(_("stated"), help_text=_("When the CMS last stated this article."))
+
+    objects = ArticleQuerySet.as_manager()
 
     class Meta:
         ordering = ("-published_at", "id")

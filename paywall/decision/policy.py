@@ -25,8 +25,9 @@ class Answer:
 class Decision:
     """The answer, and all that it rests on.
 
-    `grant` is the right that opened the article, or else the one nearest to opening it. `until` is the first
-    moment at which the same facts give another reason or other remedies, None where that never happens.
+    Any one of `products` opens the article. `grant` is the right that opened it, or else the one nearest to opening
+    it. `until` is the first moment at which the same facts give another reason or other remedies, None where that
+    never happens.
     """
 
     reason: Reason
@@ -117,7 +118,8 @@ def decide(facts: Facts) -> Decision:
     reason = _last(trace)
     return Decision(
         reason=reason,
-        products=facts.article.products,
+        # Nothing opens an article that may not be shown at all.
+        products=facts.article.products if reason.access is not Access.NONE else (),
         remedies=_remedies(reason, facts),
         grant=_grant_behind(reason, facts),
         until=_until(facts, _public_face(facts, reason)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from paywall.decision.facts import Demand, Facts, Grant, ReaderFacts, Standing, Suspension
+from paywall.decision.facts import ArticleFacts, Demand, Facts, Grant, ReaderFacts, Standing, Suspension
 from paywall.decision.policy import STEPS, decide
 from paywall.decision.reasons import Access, Reason, Remedy
 from tests.factories.paywall import DAY, NOON, article_facts, facts, failed, grant, in_grace
@@ -168,16 +168,11 @@ def test_the_trace_names_each_step_that_was_asked() -> None:
     assert [answer.reason for answer in trace] == [None] * (len(trace) - 1) + [Reason.ENTITLED]
 
 
-def test_every_reason_fixes_one_access() -> None:
-    table = {
-        Access.FULL: "free registered entitled grace_period metered gift_link institution staff verified_crawler",
-        Access.TEASER: "registration_required subscription_required upgrade_required meter_exhausted "
-        "subscription_ended payment_failed payment_action_required subscription_paused account_blocked",
-        Access.NONE: "unpublished embargoed",
-    }
-    frozen = {code: access for access, codes in table.items() for code in codes.split()}
-    assert {reason.value: reason.access for reason in Reason} == frozen
-
-
 def test_standings_are_ranked_from_open_to_closed() -> None:
     assert [standing for standing in Standing if standing.opens] == list(Standing)[:2]
+
+
+@pytest.mark.parametrize("article", [TOMORROW, EMBARGOED], ids=["not out", "embargo"])
+def test_what_may_not_be_shown_names_no_product(article: ArticleFacts) -> None:
+    assert decide(facts(grant(), article=article)).access is Access.NONE
+    assert decide(facts(grant(), article=article)).products == ()

@@ -1,0 +1,219 @@
+"""What staff see: products, articles as stated, every reader's rights with their history, and why somebody may read.
+
+Articles are the CMS's to state and rights are their sources' to state, so both are read-only here. Bodies are not
+shown: staff read at the newspaper.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts import clock
+from accounts.models import User
+from paywall import access, answers, articles, entitlements
+from paywall.errors import ArticleUnknown
+from paywall.models import Article, Entitlement, Product
+
+if TYPE_CHECKING:
+    _Admin = admin.ModelAdmin[Any]
+else:
+    _Admin = admin.ModelAdmin  # generic to the type checker only
+
+
+class _ReadOnly(_Admin):
+    """A list that staff may look at and nobody may change here."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        """Never: rows come from elsewhere."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:  # noqa: ARG002
+        """Never: rows come from elsewhere."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:  # noqa: ARG002
+        """Never: rows come from elsewhere."""
+        return False
+
+
+@admin.register(Product)
+class ProductAdmin(_Admin):
+    """Products may be added and described; their names in the API stay, since plans and articles use them."""
+
+    list_display = ("name", "slug", "description")
+    search_fields = ("name", "slug")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:  # noqa: ARG002
+        """Fix the name in the API once it is in use."""
+        return () if obj is None else ("slug",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:  # noqa: ARG002
+        """Never: an article that asks for a missing product would open to nobody."""
+        return False
+
+
+class ExplainForm(forms.Form):
+    """Whose access to what is to be explained, for which moment, by what was known when."""
+
+    reader = forms.CharField(
+        required=False, label=_("Reader"), help_text=_("E-mail address or public id; empty for a stranger.")
+    )
+    article = forms.CharField(label=_("Article"), help_text=_("Id or address."))
+    at = forms.DateTimeField(
+        required=False,
+        label=_("At"),
+        help_text=_("UTC; empty for now."),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1}, format="%Y-%m-%dT%H:%M:%S"),
+    )
+    known_at = forms.DateTimeField(
+        required=False,
+        label=_("Known at"),
+        help_text=_(
+            "UTC; empty for all that we know now. Set it to the moment itself for what the reader saw."
+        ),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1}, format="%Y-%m-%dT%H:%M:%S"),
+    )
+
+    def clean_reader(self) -> User | None:
+        """Find the reader."""
+        named = self.cleaned_data["reader"].strip()
+        if not named:
+            return None
+        reader = User.objects.filter(models.Q(email=named.lower()) | models.Q(public_id=named)).first()
+        if reader is None:
+            raise forms.ValidationError(gettext("There is no such reader."))
+        return reader
+
+    def clean_article(self) -> Article:
+        """Find the article."""
+        named = self.cleaned_data["article"].strip()
+        if "/" in named:
+            found = articles.at([named])
+            if found is None:
+                raise forms.ValidationError(
+                    gettext("No article, or more than one, is known at this address.")
+                )
+            return found
+        try:
+            return articles.for_decision(named)
+        except ArticleUnknown as error:
+            raise forms.ValidationError(gettext("There is no such article.")) from error
+
+
+@admin.register(Article)
+class ArticleAdmin(_ReadOnly):
+    """Articles as the CMS stated them, and the way to the explanation of any decision about them."""
+
+    list_display = ("title", "id", "section", "demand", "asks_for", "published_at", "explain_link")
+    list_filter = ("demand", "section", "published_at")
+    search_fields = ("id", "title", "url")
+    exclude = ("body",)
+    date_hierarchy = "published_at"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Article]:
+        """Leave the bodies where they are."""
+        return super().get_queryset(request).defer("body")
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page that explains (`admin:paywall_explain`)."""
+        page = path("explain/", self.admin_site.admin_view(self.explain), name="paywall_explain")
+        return [page, *super().get_urls()]
+
+    @admin.display(description=_("products"))
+    def asks_for(self, article: Article) -> str:
+        """Name the products."""
+        return ", ".join(article.products)
+
+    @admin.display(description=_("explain"))
+    def explain_link(self, article: Article) -> SafeString:
+        """Lead to the explanation, with the article filled in."""
+        return format_html('<a href="{}">{}</a>', explain_url(article=article.id), _("explain"))
+
+    def explain(self, request: HttpRequest) -> HttpResponse:
+        """Show why somebody may or may not read something, now or at any moment."""
+        if not (
+            request.user.has_perm("paywall.view_entitlement")
+            and request.user.has_perm("paywall.view_article")
+        ):
+            raise PermissionDenied
+        form = ExplainForm(request.GET if "article" in request.GET else None, initial=request.GET.dict())
+        context = {**self.admin_site.each_context(request), "title": _("Explain an access"), "form": form}
+        if form.is_valid():
+            context |= _explained(form.cleaned_data, now=clock.now())
+        return TemplateResponse(request, "admin/paywall/explain.html", context)
+
+
+@admin.register(Entitlement)
+class EntitlementAdmin(_ReadOnly):
+    """Every right that anybody ever had, from when to when, and from when to when we knew."""
+
+    list_display = (
+        "reader_link",
+        "product",
+        "standing",
+        "source_link",
+        "starts_at",
+        "ends_at",
+        "grace_until",
+        "suspension",
+        "recorded_at",
+        "superseded_at",
+    )
+    list_display_links = ("product",)
+    list_filter = (("superseded_at", admin.EmptyFieldListFilter), "product", "suspension", "recorded_at")
+    list_select_related = ("reader", "product")
+    search_fields = ("reader__email", "reader__public_id", "source")
+    readonly_fields: ClassVar[tuple[str, ...]] = ("reader_link", "source_link", "standing")
+    exclude = ("reader", "source")
+
+    @admin.display(description=_("reader"), ordering="reader__email")
+    def reader_link(self, row: Entitlement) -> SafeString | str:
+        """Lead to the reader."""
+        return _linked(row.reader.email, "admin:accounts_user_change", row.reader_id)
+
+    @admin.display(description=_("source"), ordering="source")
+    def source_link(self, row: Entitlement) -> SafeString | str:
+        """Lead to whatever gave the right, where that has a page."""
+        kind, _separator, name = row.source.partition(":")
+        page = {"subscription": "admin:billing_subscription_changelist"}.get(kind)
+        return _linked(row.source, page, q=name) if page else row.source
+
+    @admin.display(description=_("stands"))
+    def standing(self, row: Entitlement) -> str:
+        """Tell what the right is worth now; nothing for one that is history."""
+        return "" if row.superseded_at is not None else entitlements.grant_of(row).standing(at=clock.now())
+
+
+def explain_url(**given: str) -> str:
+    """Return the address of the explanation with these fields filled in."""
+    return f"{reverse('admin:paywall_explain')}?{urlencode(given)}"
+
+
+def _explained(asked: dict[str, Any], *, now: datetime) -> dict[str, object]:
+    reader, article = asked["reader"], asked["article"]
+    told = access.explain(reader, article, at=asked["at"] or now, known_at=asked["known_at"] or now)
+    return {"told": told, "answer": answers.to(reader, article, told.decision, now=told.at)}
+
+
+def _linked(text: str, page: str, *args: object, **query: str) -> SafeString | str:
+    """Return a link to a page of the admin, or the bare text where that model has none."""
+    try:
+        address = reverse(page, args=args)
+    except NoReverseMatch:
+        return text
+    return format_html('<a href="{}">{}</a>', f"{address}?{urlencode(query)}" if query else address, text)

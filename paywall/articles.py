@@ -1,0 +1,186 @@
+"""Articles as the CMS states them: each whole, as often as it likes; and how one is found again."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import unquote, urlsplit
+
+from django.db import transaction
+from django.db.models import Q
+
+from paywall.decision.facts import ArticleFacts, Demand
+from paywall.errors import ArticleUnknown, ProductUnknown
+from paywall.models import Article, Product
+
+_PAGE = 100
+
+# Servers and proxies disagree on what these mean, so an address that holds one is no article's. Otherwise a free
+# article could be named to the check and a paid one be fetched.
+_AMBIGUOUS = re.compile(r"%2f|%5c|%25|//|\\|;|(^|/)\.{1,2}(/|$)|[\x00-\x20\x7f]", re.IGNORECASE)
+_TAG = re.compile(r"<[^>]*>")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """All that the CMS says of an article. `words` are counted where it does not say."""
+
+    url: str
+    title: str
+    published_at: datetime
+    demand: Demand
+    body: str
+    products: tuple[str, ...] = ()
+    teaser: str = ""
+    section: str = ""
+    tags: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    unpublished_at: datetime | None = None
+    embargo_until: datetime | None = None
+    words: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list, and where the next part begins; None where there is none."""
+
+    articles: tuple[Article, ...]
+    next: tuple[datetime, str] | None
+
+
+def state(article_id: str, statement: Statement, *, now: datetime) -> bool:
+    """Make an article what the CMS says it is; return whether it is new. The same statement again writes nothing.
+
+    :raises ProductUnknown: it asks for a product that does not exist.
+    """
+    _refuse_unknown_products(statement.products)
+    fields = _fields(statement)
+    with transaction.atomic():
+        article, is_new = Article.objects.select_for_update().get_or_create(
+            id=article_id, defaults={**fields, "stated_at": now}
+        )
+        if is_new or all(getattr(article, name) == value for name, value in fields.items()):
+            return is_new
+        for name, value in {**fields, "stated_at": now}.items():
+            setattr(article, name, value)
+        article.save()
+    return False
+
+
+def remove(article_id: str) -> None:
+    """Forget an article.
+
+    :raises ArticleUnknown: nobody stated it, or it is forgotten already.
+    """
+    deleted, _ = Article.objects.filter(pk=article_id).delete()
+    if not deleted:
+        raise ArticleUnknown(f"Nobody stated an article {article_id!r}.")
+
+
+def newest_first(*, after: tuple[datetime, str] | None) -> Page:
+    """Return a page of what the CMS stated, without bodies; `after` is the `next` of the page before."""
+    rows = Article.objects.without_body().order_by("-published_at", "id")
+    if after is not None:
+        published_at, article_id = after
+        rows = rows.filter(Q(published_at__lt=published_at) | Q(published_at=published_at, id__gt=article_id))
+    found = tuple(rows[: _PAGE + 1])
+    page = found[:_PAGE]
+    return Page(page, (page[-1].published_at, page[-1].id) if len(found) > _PAGE else None)
+
+
+def for_decision(article_id: str) -> Article:
+    """Return what a decision about an article needs.
+
+    :raises ArticleUnknown: nobody stated it.
+    """
+    return _one(article_id, Article.objects.for_decision().filter(pk=article_id).first())
+
+
+def public_face(article_id: str) -> Article:
+    """Return an article without its body.
+
+    :raises ArticleUnknown: nobody stated it.
+    """
+    return _one(article_id, Article.objects.without_body().filter(pk=article_id).first())
+
+
+def whole(article_id: str) -> Article:
+    """Return an article with its body: for `access.read` to hand out or to withhold.
+
+    :raises ArticleUnknown: nobody stated it.
+    """
+    return _one(article_id, Article.objects.filter(pk=article_id).first())
+
+
+def many_for_decision(article_ids: Iterable[str]) -> dict[str, Article]:
+    """Return what decisions need, by id; an article nobody stated is missing."""
+    return Article.objects.for_decision().in_bulk(set(article_ids))
+
+
+def at(uris: Iterable[str]) -> Article | None:
+    """Return the one article to which each of these addresses leads, given whole or as paths, as proxies saw them.
+
+    None where there is no such article or more than one, where an address can be read in two ways, and where the
+    addresses disagree: a client may add a header of its own to that of the proxy.
+    """
+    paths = {path_of(uri) for uri in uris}
+    path = paths.pop() if len(paths) == 1 else None
+    if path is None:
+        return None
+    found = list(Article.objects.for_decision().filter(path=path)[:2])
+    return found[0] if len(found) == 1 else None
+
+
+def path_of(uri: str) -> str | None:
+    """Return the path by which an address is found again, None for one that servers may read in two ways.
+
+    The query and a closing slash do not count; escaped letters are the letters.
+    """
+    try:
+        parts = urlsplit(uri) if not uri.startswith("/") else None
+    except ValueError:
+        return None
+    path = parts.path if parts is not None else re.split(r"[?#]", uri, maxsplit=1)[0]
+    plain = unquote(path)
+    if _AMBIGUOUS.search(path) or _AMBIGUOUS.search(plain) or "\N{REPLACEMENT CHARACTER}" in plain:
+        return None
+    return plain.rstrip("/") or "/"
+
+
+def facts_of(article: Article) -> ArticleFacts:
+    """Return what a decision may know of an article."""
+    return ArticleFacts(
+        id=article.id,
+        demand=Demand(article.demand),
+        products=tuple(article.products),
+        published_at=article.published_at,
+        unpublished_at=article.unpublished_at,
+        embargo_until=article.embargo_until,
+    )
+
+
+def _one(article_id: str, article: Article | None) -> Article:
+    if article is None:
+        raise ArticleUnknown(f"Nobody stated an article {article_id!r}.")
+    return article
+
+
+def _refuse_unknown_products(named: tuple[str, ...]) -> None:
+    if not named:
+        return
+    missing = set(named) - set(Product.objects.filter(slug__in=named).values_list("slug", flat=True))
+    if missing:
+        raise ProductUnknown(f"There is no product {', '.join(sorted(missing))}.")
+
+
+def _fields(statement: Statement) -> dict[str, object]:
+    # Lists, since that is what a JSON column gives back: stated and stored must compare equal.
+    fields: dict[str, object] = {
+        field.name: list(value) if isinstance(value := getattr(statement, field.name), tuple) else value
+        for field in dataclasses.fields(statement)
+    }
+    words = statement.words if statement.words is not None else len(_TAG.sub(" ", statement.body).split())
+    return {**fields, "words": words, "path": path_of(statement.url) or ""}

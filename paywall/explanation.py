@@ -1,0 +1,155 @@
+"""A decision told to staff: every step of the policy, and every fact with where we have it from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from accounts.models import User
+from paywall import entitlements
+from paywall.decision import policy
+from paywall.decision.facts import Grant
+from paywall.decision.policy import Decision
+from paywall.decision.reasons import Reason
+from paywall.models import Article, Entitlement
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedStep:
+    """One step of the policy: what it is for, whether its turn came, and what it said."""
+
+    step: str
+    purpose: str
+    was_asked: bool
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedFact:
+    """Something the decision rests on, and where we have it from."""
+
+    name: str
+    value: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A decision with every step and fact behind it; `caveats` say what is no longer known."""
+
+    article: Article
+    reader: User | None
+    at: datetime
+    known_at: datetime
+    decision: Decision
+    steps: tuple[ExplainedStep, ...]
+    facts: tuple[ExplainedFact, ...]
+    caveats: tuple[str, ...]
+
+
+def of(
+    decision: Decision,
+    *,
+    article: Article,
+    reader: User | None,
+    rows: Iterable[Entitlement],
+    at: datetime,
+    known_at: datetime,
+) -> Explanation:
+    """Return the decision with its steps and facts; `rows` are the entitlements that it was made from."""
+    return Explanation(
+        article=article,
+        reader=reader,
+        at=at,
+        known_at=known_at,
+        decision=decision,
+        steps=_steps(decision),
+        facts=(*_article_facts(article), *_reader_facts(reader), *_right_facts(rows, at=at)),
+        caveats=_caveats(article, reader, known_at=known_at),
+    )
+
+
+def _steps(decision: Decision) -> tuple[ExplainedStep, ...]:
+    answers: Mapping[str, Reason | None] = {answer.step: answer.reason for answer in decision.trace}
+    return tuple(
+        ExplainedStep(
+            step=step.__name__,
+            purpose=(step.__doc__ or "").strip(),
+            was_asked=step.__name__ in answers,
+            reason=answers.get(step.__name__),
+        )
+        for step in policy.STEPS
+    )
+
+
+def _article_facts(article: Article) -> tuple[ExplainedFact, ...]:
+    origin = f"article {article.id}, as stated by the CMS at {_moment(article.stated_at)}"
+    values = {
+        "demand": article.demand,
+        "products": ", ".join(article.products),
+        "published_at": _moment(article.published_at),
+        "unpublished_at": _moment(article.unpublished_at),
+        "embargo_until": _moment(article.embargo_until),
+    }
+    return tuple(ExplainedFact(f"article.{name}", value or "none", origin) for name, value in values.items())
+
+
+def _reader_facts(reader: User | None) -> tuple[ExplainedFact, ...]:
+    if reader is None:
+        return (ExplainedFact("reader", "not known", "no session and no token"),)
+    origin = f"account {reader.public_id}, as it is now"
+    return (
+        ExplainedFact("reader", reader.public_id, origin),
+        ExplainedFact("reader.is_staff", _yes_or_no(value=reader.is_staff), origin),
+        ExplainedFact("reader.is_blocked", _yes_or_no(value=not reader.is_active), origin),
+    )
+
+
+def _right_facts(rows: Iterable[Entitlement], *, at: datetime) -> tuple[ExplainedFact, ...]:
+    by_grant = {entitlements.grant_of(row): row for row in rows}
+    if not by_grant:
+        return (ExplainedFact("rights", "none", "entitlements known at that moment"),)
+    ordered = policy.strongest_first(by_grant, at=at)
+    return tuple(
+        ExplainedFact(f"right.{grant.product}", _told(grant, at=at), _origin(by_grant[grant]))
+        for grant in ordered
+    )
+
+
+def _told(grant: Grant, *, at: datetime) -> str:
+    trouble = grant.trouble
+    parts = {
+        "from": _moment(grant.starts_at),
+        "until": _moment(grant.ends_at) or "without end",
+        "grace until": _moment(grant.grace_until),
+        "suspended": grant.suspension or "",
+        "resumes": _moment(grant.resumes_at),
+        "card": trouble.card if trouble is not None else "",
+        "cause": trouble.cause if trouble is not None else "",
+        "next attempt": _moment(trouble.retry_at) if trouble is not None else "",
+    }
+    told = ", ".join(f"{name} {value}" for name, value in parts.items() if value)
+    return f"{grant.standing(at=at)}: {told}"
+
+
+def _origin(row: Entitlement) -> str:
+    since = f"entitlement {row.pk} from {row.source}, recorded {_moment(row.recorded_at)}"
+    return since if row.superseded_at is None else f"{since}, superseded {_moment(row.superseded_at)}"
+
+
+def _caveats(article: Article, reader: User | None, *, known_at: datetime) -> tuple[str, ...]:
+    caveats = []
+    if known_at < article.stated_at:
+        caveats.append("The CMS stated the article again since then; what it said before is not kept.")
+    if reader is not None and known_at < reader.date_joined:
+        caveats.append("The reader had no account then.")
+    return tuple(caveats)
+
+
+def _moment(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment is not None else ""
+
+
+def _yes_or_no(*, value: bool) -> str:
+    return "yes" if value else "no"

@@ -1,0 +1,189 @@
+"""What the wall tells this reader: one true thing, in their language.
+
+A notice says what is the matter and what changes it. Links stand beside it as remedies, prices are billing's to
+tell. Amounts, ids and full card numbers never appear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from babel.dates import format_date
+from django.utils import timezone
+from django.utils.text import get_text_list
+from django.utils.translation import get_language, to_locale
+from django.utils.translation import gettext as _
+
+from paywall.decision.facts import Grant, Suspension
+from paywall.decision.policy import Decision
+from paywall.decision.reasons import Reason, Remedy
+
+# The reasons whose notice names products; only they need the names to be looked up.
+NAMING_PRODUCTS = frozenset({Reason.SUBSCRIPTION_REQUIRED, Reason.UPGRADE_REQUIRED})
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A heading and a sentence or two, as plain text."""
+
+    title: str
+    text: str
+
+
+def write(decision: Decision, *, names: Mapping[str, str], now: datetime) -> Notice | None:
+    """Return what to tell the reader, in the active language; None where nothing needs saying.
+
+    `names` are the names of products by slug; one that is missing is told by its slug.
+    """
+    match decision.reason:
+        case Reason.GRACE_PERIOD:
+            return _in_grace(decision.grant, now=now)
+        case Reason.SUBSCRIPTION_REQUIRED:
+            return _subscription_required(decision, names=names)
+        case Reason.UPGRADE_REQUIRED:
+            return _upgrade_required(decision, names=names)
+        case Reason.SUBSCRIPTION_ENDED:
+            return _ended(decision.grant)
+        case Reason.PAYMENT_FAILED:
+            return _payment_failed(decision.grant)
+        case Reason.PAYMENT_ACTION_REQUIRED:
+            return Notice(
+                _("Your bank wants you to confirm the payment"),
+                _(
+                    "One click takes you there. The article opens by itself as soon as the payment is confirmed."
+                ),
+            )
+        case Reason.SUBSCRIPTION_PAUSED:
+            return _paused(decision.grant)
+    return _that_depends_on_nobody(decision.reason)
+
+
+def _that_depends_on_nobody(reason: Reason) -> Notice | None:
+    match reason:
+        case Reason.REGISTRATION_REQUIRED:
+            return Notice(
+                _("Sign in to read on"),
+                _("This article is free to everybody with an account. Sign in, or register."),
+            )
+        case Reason.METER_EXHAUSTED:
+            return Notice(
+                _("You have read your free articles"),
+                _("If you subscribe, sign in. If not, a subscription opens it."),
+            )
+        case Reason.ACCOUNT_BLOCKED:
+            return Notice(
+                _("This account is blocked"), _("Please write to us if you think that this is a mistake.")
+            )
+        case Reason.UNPUBLISHED:
+            return Notice(_("This article is not available"), _("It is not, or no longer, published."))
+        case Reason.EMBARGOED:
+            return Notice(_("This article is not out yet"), _("Please come back later."))
+    return None
+
+
+def _subscription_required(decision: Decision, *, names: Mapping[str, str]) -> Notice:
+    if Remedy.LOG_IN in decision.remedies:
+        return Notice(
+            _("This article is for subscribers"),
+            _("If you subscribe already, sign in and read on. If not, a subscription opens it."),
+        )
+    return Notice(
+        _("This article is for subscribers"),
+        _(
+            "%(products)s opens it. There is no subscription on the account that you are signed in to; if you "
+            "subscribed with another e-mail address, sign in with that one."
+        )
+        % {"products": _either(decision.products, names)},
+    )
+
+
+def _upgrade_required(decision: Decision, *, names: Mapping[str, str]) -> Notice:
+    held = decision.grant.product if decision.grant is not None else ""
+    return Notice(
+        _("Your subscription does not include this article"),
+        _("You have %(held)s. This article is part of %(products)s.")
+        % {"held": names.get(held, held), "products": _either(decision.products, names)},
+    )
+
+
+def _ended(grant: Grant | None) -> Notice:
+    if grant is None or grant.ends_at is None:
+        return Notice(_("Your subscription has ended"), _("Subscribe again and read on at once."))
+    return Notice(
+        _("Your subscription has ended"),
+        _("It ended on %(date)s. Subscribe again and read on at once.") % {"date": _day(grant.ends_at)},
+    )
+
+
+def _paused(grant: Grant | None) -> Notice:
+    if grant is None or grant.resumes_at is None:
+        return Notice(_("Your subscription is paused"), _("Resume it and read on at once."))
+    return Notice(
+        _("Your subscription is paused"),
+        _("It goes on by itself on %(date)s. Resume it earlier and read on at once.")
+        % {"date": _day(grant.resumes_at)},
+    )
+
+
+def _payment_failed(grant: Grant | None) -> Notice:
+    what_happened = _what_happened(grant)
+    opens = _("The article opens by itself when a new card pays the open invoice.")
+    return Notice(_("Your payment did not go through"), f"{what_happened} {opens}")
+
+
+def _in_grace(grant: Grant | None, *, now: datetime) -> Notice | None:
+    if grant is None or grant.grace_until is None:
+        return None
+    until = {"date": _day(grant.grace_until)}
+    match grant.suspension:
+        case Suspension.PAYMENT_FAILED:
+            told = [
+                _what_happened(grant),
+                _("You can read on until %(date)s; please give us a card that works.") % until,
+                _retry(grant, now=now),
+            ]
+            return Notice(_("Please check your card"), " ".join(filter(None, told)))
+        case Suspension.PAYMENT_ACTION_REQUIRED:
+            return Notice(
+                _("Your bank wants you to confirm the payment"),
+                _("You can read on until %(date)s; one click takes you to your bank.") % until,
+            )
+    # The renewal is merely on its way; there is nothing to worry anybody with.
+    return None
+
+
+def _what_happened(grant: Grant | None) -> str:
+    trouble = grant.trouble if grant is not None else None
+    if trouble is None or not trouble.card:
+        return _("Your last payment failed.")
+    match trouble.cause:
+        case "insufficient_funds":
+            text = _("Your card %(card)s was declined for lack of funds.")
+        case "expired_card":
+            text = _("Your card %(card)s has expired.")
+        case "authentication_required":
+            text = _("Your bank did not release the payment with your card %(card)s.")
+        case "lost_card" | "stolen_card" | "pickup_card":
+            # Whoever holds the card need not learn from us that it was reported.
+            text = _("Your card %(card)s was declined by your bank.")
+        case _:
+            text = _("Your card %(card)s was declined.")
+    return text % {"card": trouble.card}
+
+
+def _retry(grant: Grant, *, now: datetime) -> str:
+    retry_at = grant.trouble.retry_at if grant.trouble is not None else None
+    if retry_at is None or retry_at <= now:
+        return ""
+    return _("We try it again on %(date)s.") % {"date": _day(retry_at)}
+
+
+def _either(products: tuple[str, ...], names: Mapping[str, str]) -> str:
+    return get_text_list([names.get(product, product) for product in products], _("or"))
+
+
+def _day(moment: datetime) -> str:
+    locale = to_locale(get_language() or "en")
+    return format_date(timezone.localtime(moment).date(), format="long", locale=locale)

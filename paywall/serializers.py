@@ -1,0 +1,237 @@
+"""The shapes of this app's API. No shape here but `ReadSerializer` has a body to hand out."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from accounts.serializers import StrictSerializer
+from paywall.articles import Statement
+from paywall.decision.facts import Demand
+from paywall.decision.reasons import Access, Reason, Remedy
+
+BATCH_LIMIT = 100
+
+
+class MomentField(serializers.DateTimeField):
+    """A moment as RFC 3339 has it: one without an offset is refused, since it would be guessed at."""
+
+    default_error_messages = {"make_aware": "Say which time zone: end it with Z or an offset such as +01:00."}
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        """Return the moment in UTC."""
+        if timezone.is_naive(value):
+            self.fail("make_aware")
+        return super().enforce_timezone(value)
+
+
+@extend_schema_field(str)
+class CursorField(serializers.Field[tuple[datetime, str], str, str, Any]):
+    """A place in a list of articles, opaque to the client."""
+
+    default_error_messages = {"invalid": "This is not a cursor of ours."}
+
+    def to_representation(self, value: tuple[datetime, str]) -> str:
+        """Return the place as text."""
+        published_at, article_id = value
+        return base64.urlsafe_b64encode(f"{published_at.isoformat()}|{article_id}".encode()).decode()
+
+    def to_internal_value(self, data: str) -> tuple[datetime, str]:
+        """Return the place that an earlier answer named."""
+        try:
+            moment, _separator, article_id = base64.urlsafe_b64decode(data.encode()).decode().partition("|")
+            published_at = datetime.fromisoformat(moment)
+        except (ValueError, binascii.Error):
+            self.fail("invalid")
+        if timezone.is_naive(published_at) or "\x00" in article_id:
+            self.fail("invalid")
+        return published_at, article_id
+
+
+class LinkSerializer(serializers.Serializer[Any]):
+    """A way in."""
+
+    kind = serializers.ChoiceField(choices=[remedy.value for remedy in Remedy])
+    url = serializers.URLField(
+        allow_null=True, help_text="Absolute; null where there is nothing to do but wait."
+    )
+
+
+class NoticeSerializer(serializers.Serializer[Any]):
+    """What to tell this reader, as plain text in their language."""
+
+    title = serializers.CharField()
+    text = serializers.CharField()
+
+
+class MeterSerializer(serializers.Serializer[Any]):
+    """Free reads."""
+
+    limit = serializers.IntegerField()
+    used = serializers.IntegerField()
+    remaining = serializers.IntegerField()
+    resets_at = serializers.DateTimeField()
+
+
+class DecisionSerializer(serializers.Serializer[Any]):
+    """May this reader see the full article, and if not, what is the nearest way in?"""
+
+    id = serializers.CharField()
+    article = serializers.CharField()
+    access = serializers.ChoiceField(choices=[access.value for access in Access])
+    reason = serializers.ChoiceField(choices=[reason.value for reason in Reason])
+    products = serializers.ListField(
+        child=serializers.CharField(), help_text="Any one of them opens the article."
+    )
+    remedies = LinkSerializer(many=True, help_text="Nearest way in first.")
+    notice = NoticeSerializer(allow_null=True)
+    meter = MeterSerializer(allow_null=True)
+    until = serializers.DateTimeField(allow_null=True, help_text="When this answer may change by itself.")
+
+
+class ReadSerializer(DecisionSerializer):
+    """A decision, and of the text what it allows: the body when access is full, else at most the teaser."""
+
+    body = serializers.CharField(required=False)
+    teaser = serializers.CharField(required=False, allow_null=True)
+
+
+class FaceSerializer(serializers.Serializer[Any]):
+    """What anybody may see of a published article."""
+
+    id = serializers.CharField()
+    url = serializers.URLField(allow_null=True)
+    title = serializers.CharField(allow_null=True)
+    section = serializers.CharField(allow_null=True)
+    tags = serializers.ListField(child=serializers.CharField(), allow_null=True)
+    authors = serializers.ListField(child=serializers.CharField(), allow_null=True)
+    published_at = serializers.DateTimeField(allow_null=True)
+    teaser = serializers.CharField(allow_null=True)
+    words = serializers.IntegerField(allow_null=True)
+
+
+class ArticleSerializer(FaceSerializer):
+    """An article's public face and what this reader may see of it. With access `none` all but the id is null."""
+
+    access = DecisionSerializer()
+
+
+class StatedArticleSerializer(FaceSerializer):
+    """An article as the CMS stated it, without its body."""
+
+    unpublished_at = serializers.DateTimeField(allow_null=True)
+    embargo_until = serializers.DateTimeField(allow_null=True)
+    demand = serializers.ChoiceField(choices=[demand.value for demand in Demand])
+    products = serializers.ListField(child=serializers.CharField())
+    stated_at = serializers.DateTimeField()
+
+
+class ArticlePageSerializer(serializers.Serializer[Any]):
+    """A part of the list, newest first."""
+
+    articles = StatedArticleSerializer(many=True)
+    next = CursorField(allow_null=True, help_text="Ask for `?cursor=` this; null at the end.")
+
+
+class PageQuerySerializer(serializers.Serializer[Any]):
+    """Where in the list to go on."""
+
+    cursor = CursorField(required=False)
+
+
+class StatementSerializer(StrictSerializer):
+    """All that the CMS says of an article; what it leaves out is empty from then on."""
+
+    url = serializers.RegexField(r"^https?://[^\s]+$", max_length=500)
+    title = serializers.CharField(max_length=300)
+    section = serializers.CharField(max_length=80, allow_blank=True, default="")
+    tags = serializers.ListField(child=serializers.CharField(max_length=80), max_length=50, default=list)
+    authors = serializers.ListField(child=serializers.CharField(max_length=120), max_length=50, default=list)
+    published_at = MomentField()
+    unpublished_at = MomentField(allow_null=True, default=None)
+    embargo_until = MomentField(allow_null=True, default=None)
+    demand = serializers.ChoiceField(choices=[demand.value for demand in Demand])
+    products = serializers.ListField(
+        child=serializers.SlugField(max_length=60),
+        max_length=20,
+        default=list,
+        help_text="Any one of them opens the article. For `subscriber` articles, and only for them.",
+    )
+    teaser = serializers.CharField(allow_blank=True, default="", trim_whitespace=False)
+    body = serializers.CharField(trim_whitespace=False)
+    words = serializers.IntegerField(
+        min_value=0, max_value=1_000_000, required=False, help_text="Counted where it is left out."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a demand and products that do not fit each other."""
+        if (attrs["demand"] == Demand.SUBSCRIBER) != bool(attrs["products"]):
+            raise serializers.ValidationError(
+                {
+                    "products": [
+                        _("A subscriber article names at least one product, any other article names none.")
+                    ]
+                }
+            )
+        return attrs
+
+    def statement(self) -> Statement:
+        """Return what was said, checked."""
+        said = self.validated_data
+        lists = {name: tuple(said[name]) for name in ("tags", "authors", "products")}
+        return Statement(**{**said, **lists, "demand": Demand(said["demand"])})
+
+
+class BatchSerializer(StrictSerializer):
+    """Which articles to decide about."""
+
+    articles = serializers.ListField(child=serializers.CharField(max_length=120), max_length=BATCH_LIMIT)
+
+
+class BatchAnswerSerializer(serializers.Serializer[Any]):
+    """Decisions in the order asked, each article once; ids that nobody stated stand apart."""
+
+    decisions = DecisionSerializer(many=True)
+    unknown = serializers.ListField(child=serializers.CharField())
+
+
+class ExplainQuerySerializer(serializers.Serializer[Any]):
+    """For which moment, and by what we knew when; both are the present where left out."""
+
+    at = MomentField(required=False)
+    known_at = MomentField(required=False)
+
+
+class ExplainedStepSerializer(serializers.Serializer[Any]):
+    """One step of the policy."""
+
+    step = serializers.CharField()
+    purpose = serializers.CharField()
+    was_asked = serializers.BooleanField()
+    reason = serializers.ChoiceField(choices=[reason.value for reason in Reason], allow_null=True)
+
+
+class ExplainedFactSerializer(serializers.Serializer[Any]):
+    """Something the decision rests on."""
+
+    name = serializers.CharField()
+    value = serializers.CharField()
+    origin = serializers.CharField()
+
+
+class ExplanationSerializer(serializers.Serializer[Any]):
+    """A decision with every step and fact behind it."""
+
+    at = serializers.DateTimeField()
+    known_at = serializers.DateTimeField()
+    decision = DecisionSerializer()
+    steps = ExplainedStepSerializer(many=True)
+    facts = ExplainedFactSerializer(many=True)
+    caveats = serializers.ListField(child=serializers.CharField())
