@@ -1,7 +1,7 @@
-"""Holding every answer and event against the installed SDK: no field, type, null or enum value that Stripe would not send.
+"""Holding every answer and event against the installed SDK: nothing is said that Stripe would not say.
 
-The SDK's response classes carry the pinned API version's fields as annotations. They call a field optional whether it may
-be null or may be left out, so this cannot tell the one from the other.
+The SDK's response classes carry the fields, types and enums of the pinned API version as annotations. They call a
+field optional whether it may be null or may be left out, so this cannot tell the one from the other.
 """
 
 from __future__ import annotations
@@ -99,11 +99,7 @@ def _of_value(value: Any, hint: Any, *, path: str) -> Iterator[str]:
         if value not in arguments:
             yield f"{path}: {value!r} is none of {arguments[:12]}"
     elif origin is list:
-        if not isinstance(value, list):
-            yield f"{path}: {value!r} instead of a list"
-            return
-        for index, entry in enumerate(value):
-            yield from _of_value(entry, arguments[0], path=f"{path}[{index}]")
+        yield from _of_list(value, arguments[0], path=path)
     elif isinstance(origin, type) and issubclass(origin, stripe.StripeObject):
         yield from _of_generic(value, origin, arguments[0], path=path)
     elif isinstance(hint, ForwardRef | str):
@@ -112,6 +108,14 @@ def _of_value(value: Any, hint: Any, *, path: str) -> Iterator[str]:
         yield from _of_fields(value, hint, path=path)
     elif not _is_plain(value, hint):
         yield f"{path}: {value!r} instead of {hint}"
+
+
+def _of_list(value: Any, inner: Any, *, path: str) -> Iterator[str]:
+    if not isinstance(value, list):
+        yield f"{path}: {value!r} instead of a list"
+        return
+    for index, entry in enumerate(value):
+        yield from _of_value(entry, inner, path=f"{path}[{index}]")
 
 
 def _of_union(value: Any, choices: tuple[Any, ...], *, path: str) -> Iterator[str]:

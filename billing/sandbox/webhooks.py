@@ -49,6 +49,7 @@ class Webhooks:
     faults: Faults
     deliver: Deliver
     deliveries: list[Delivery] = field(default_factory=list)
+    _by_event: dict[str, list[Delivery]] = field(default_factory=dict)
     _ready: threading.Condition = field(default_factory=threading.Condition)
     _random: random.Random = field(default_factory=lambda: random.Random(7))
     _stopping: bool = False
@@ -77,6 +78,7 @@ class Webhooks:
                     state="dropped" if kind == "drop" else "pending",
                 )
                 self.deliveries.append(delivery)
+                self._by_event.setdefault(event["id"], []).append(delivery)
                 if delivery.state == "pending":
                     self._pending.append(delivery)
             self._ready.notify_all()
@@ -113,6 +115,7 @@ class Webhooks:
         """Drop all deliveries, also those under way."""
         with self._ready:
             self.deliveries.clear()
+            self._by_event.clear()
             self._pending.clear()
             self._ready.notify_all()
 
@@ -135,15 +138,11 @@ class Webhooks:
     def outcome(self, event_id: str) -> list[dict[str, Any]]:
         """Return what became of one event, one entry for each delivery."""
         with self._ready:
-            found = [delivery for delivery in self.deliveries if delivery.event["id"] == event_id]
+            found = list(self._by_event.get(event_id, ()))
         return [
             {"url": entry.url, "state": entry.state, "attempts": entry.attempts, "answer": entry.answer}
             for entry in found
         ]
-
-    def succeeded(self, event_id: str) -> bool:
-        """Tell whether every delivery of the event was answered with a 2xx."""
-        return all(entry["state"] == "delivered" for entry in self.outcome(event_id))
 
     def _work(self) -> None:
         while (delivery := self._claim(waiting=True)) is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -23,7 +22,7 @@ class Receiver:
     status: int = 200
     calls: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
-    def __call__(self, url: str, headers: dict[str, str], body: bytes) -> int:
+    def __call__(self, _: str, headers: dict[str, str], body: bytes) -> int:
         self.calls.append((headers, body))
         return self.status
 
@@ -34,8 +33,10 @@ def receiver() -> Receiver:
 
 
 @pytest.fixture
-def sandbox(receiver: Receiver) -> Iterator[Sandbox]:
-    yield Sandbox(seed="test", webhook_url=URL, webhook_secret=SECRET, deliver=receiver, check_responses=True)
+def sandbox(receiver: Receiver) -> Sandbox:
+    return Sandbox(
+        seed="test", webhook_url=URL, webhook_secret=SECRET, deliver=receiver, check_responses=True
+    )
 
 
 @pytest.fixture

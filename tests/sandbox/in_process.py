@@ -36,7 +36,7 @@ class InProcessClient(stripe.HTTPClient):
             raise stripe.APIConnectionError("The response was dropped.", should_retry=True) from None
         return response.get_data(as_text=True), response.status_code, response.headers
 
-    def _sleep_time_seconds(self, num_retries: int) -> float:
+    def _sleep_time_seconds(self, num_retries: int) -> float:  # noqa: ARG002  the SDK calls it so
         return 0.0
 
     def close(self) -> None:
