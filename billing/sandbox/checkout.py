@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from . import cards, discounts, lifecycle, payments, setup_intents
-from .cards import Answer, Decline, TestCard
+from . import discounts, setup_intents
 from .catalogue import create_price, usable_price
 from .clock import DAY, MINUTE
-from .customers import live_customer, new_customer
+from .customers import live_customer
 from .errors import ApiError, not_simulated, parameter_missing
 from .params import Params, merged_metadata
-from .payment_methods import attach_to, new_card
 from .rendering import included, listing
 from .routes import PAGED, route
 from .store import Obj, Store, page, within
-from .subscriptions import check_fit, missing_card_wish, trial_end_from
+from .subscriptions import check_fit, trial_end_from
 from .world import World
 
 NO_DETAILS = {"address": None, "business_name": None, "individual_name": None, "name": None, "phone": None}
@@ -230,117 +226,6 @@ def use_promotion_code(world: World, session: Obj, text: str) -> bool:
     _add_up(world, session)
     world.store.touch()
     return True
-
-
-def complete(
-    world: World, session: Obj, card: TestCard, *, expires: tuple[int, int] | None, confirmed: bool
-) -> Answer | Decline:
-    """Try to complete an open session with a card, its holder being there.
-
-    Only `Answer.APPROVED` completes it. Anything else leaves no subscription, customer or payment behind; in mode
-    `setup` the setup intent keeps the refusal.
-
-    :raises ApiError: the session is not open any more.
-    """
-    if session["status"] != "open":
-        raise ApiError("This Checkout Session is no longer open.")
-    answer = _ask(world, session, card, confirmed=confirmed)
-    if answer is not Answer.APPROVED:
-        if session["mode"] == "setup" and isinstance(answer, Decline):
-            rejected = new_card(world, card, expires=expires)
-            setup_intents.save_card(world, _setup_of(world, session), rejected, confirmed=confirmed)
-        return answer
-    method = new_card(world, card, expires=expires, email=(session["customer_details"] or {}).get("email"))
-    _take_customer(world, session)
-    _FINISH[session["mode"]](world, session, method)
-    session["status"] = "complete"
-    session["url"] = None
-    world.store.touch()
-    world.emit("checkout.session.completed", session)
-    return answer
-
-
-def _ask(world: World, session: Obj, card: TestCard, *, confirmed: bool) -> Answer | Decline:
-    if not session["amount_total"]:
-        return cards.save(card, confirmed=confirmed)
-    fault = world.faults.take("charge", session["customer"] or "")
-    if fault is not None:
-        return Decline("card_declined", fault.decline_code, "Your card was declined.")
-    return cards.charge(card, on_session=True, set_up=False, confirmed=confirmed)
-
-
-def _setup_of(world: World, session: Obj) -> Obj:
-    return world.store.get("setup_intent", session["setup_intent"])
-
-
-def _take_customer(world: World, session: Obj) -> None:
-    """Make the customer that a session without one ends with."""
-    if session["customer"] or session["customer_creation"] != "always":
-        return
-    details: Any = session["customer_details"] or {}
-    customer = new_customer(world, {"email": details.get("email")})
-    session["customer"] = customer["id"]
-    world.emit("customer.created", customer)
-
-
-def _finish_subscription(world: World, session: Obj, method: Obj) -> None:
-    attach_to(world, method, session["customer"], set_up=True)
-    data = session["_data"]["subscription"]
-    trial_end = session["_trial_end"]
-    subscription = lifecycle.new_subscription(
-        world,
-        customer=session["customer"],
-        items=[(line["price"], line["quantity"]) for line in session["_line_items"]],
-        method=method["id"],
-        trial_end=max(trial_end, world.now() + 1) if trial_end else None,
-        metadata=data.get("metadata"),
-        missing_payment_method=missing_card_wish(data),
-    )
-    subscription["description"] = data.get("description")
-    if session["_coupon"]:
-        coupon, code = session["_coupon"]
-        subscription["discounts"] = [
-            discounts.grant(
-                world,
-                world.store.get("coupon", coupon),
-                world.store.find("promotion_code", code),
-                customer=session["customer"],
-                subscription=subscription["id"],
-            )
-        ]
-    # The bank has agreed already, so nobody ever sees this subscription incomplete.
-    subscription["status"] = "trialing" if trial_end else "active"
-    world.emit("customer.subscription.created", subscription)
-    invoice = lifecycle.first_invoice(world, subscription)
-    lifecycle.pay(world, invoice, method, Answer.APPROVED)
-    session["subscription"] = subscription["id"]
-    session["invoice"] = invoice["id"]
-    session["payment_status"] = "paid" if invoice["amount_due"] else "no_payment_required"
-
-
-def _finish_payment(world: World, session: Obj, method: Obj) -> None:
-    data = session["_data"]["payment"]
-    intent = payments.new_intent(
-        world,
-        amount=session["amount_total"],
-        currency=session["currency"],
-        customer=session["customer"],
-        description=data.get("description"),
-        metadata=data.get("metadata"),
-        setup_future_usage=data.get("setup_future_usage"),
-    )
-    if session["customer"] and data.get("setup_future_usage"):
-        attach_to(world, method, session["customer"], set_up=True)
-    payments.record(world, intent, method, Answer.APPROVED)
-    session["payment_intent"] = intent["id"]
-    session["payment_status"] = "paid"
-
-
-def _finish_setup(world: World, session: Obj, method: Obj) -> None:
-    setup_intents.save_card(world, _setup_of(world, session), method, confirmed=True)
-
-
-_FINISH = {"subscription": _finish_subscription, "payment": _finish_payment, "setup": _finish_setup}
 
 
 def expire_session(world: World, session: Obj) -> None:

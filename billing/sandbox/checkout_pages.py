@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from werkzeug.wrappers import Request, Response
 
-from . import cards, checkout, html, invoices, invoicing
+from . import cards, checkout, completion, html, invoices, invoicing
 from .cards import Answer, Decline, TestCard
 from .errors import ApiError
 from .machine import Machine
@@ -113,7 +113,7 @@ class CheckoutPages:
     def _try(
         self, session: Obj, test: TestCard, expires: tuple[int, int] | None, *, confirmed: bool
     ) -> Response:
-        answer = checkout.complete(self._world, session, test, expires=expires, confirmed=confirmed)
+        answer = completion.complete(self._world, session, test, expires=expires, confirmed=confirmed)
         if isinstance(answer, Decline):
             return self._form(session, problem=answer.message, status=402)
         if answer is Answer.CONFIRM:

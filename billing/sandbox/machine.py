@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import cards, checkout, due, events, snapshot
+from . import cards, completion, due, events, snapshot
 from .cards import Answer, Decline
 from .checker import check
 from .clock import HOUR, Clock, add_interval
@@ -129,9 +129,9 @@ class Machine:
             session = self.world.store.find("checkout.session", session_id)
             if session is None or chosen is None:
                 raise LookupError(session_id if session is None else card)
-            answer = checkout.complete(self.world, session, chosen, expires=expires, confirmed=False)
+            answer = completion.complete(self.world, session, chosen, expires=expires, confirmed=False)
             if answer is Answer.CONFIRM and authenticate:
-                answer = checkout.complete(self.world, session, chosen, expires=expires, confirmed=True)
+                answer = completion.complete(self.world, session, chosen, expires=expires, confirmed=True)
             return answer
 
     def swap_card(self, customer_id: str, *, card: str, expires: tuple[int, int] | None = None) -> str:
