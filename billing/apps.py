@@ -10,3 +10,7 @@ class BillingConfig(AppConfig):
 
     name = "billing"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Listen to the floors below, and check the settings."""
+        from billing import checks, receivers  # noqa: F401

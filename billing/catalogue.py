@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from billing import money, words
 from billing.errors import NotOnSale
 from billing.gateway import Gateway
 from billing.models import Plan, Price
@@ -24,11 +25,25 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class OfferedPrice:
+    """A price on sale; `text` says it to people, in the active language."""
+
+    slug: str
+    amount: int
+    currency: str
+    formatted: str
+    interval: str
+    interval_count: int
+    trial_days: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """A plan on sale, with the prices on sale."""
 
     plan: Plan
-    prices: tuple[Price, ...]
+    prices: tuple[OfferedPrice, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +76,12 @@ def refresh(*, gateway: Gateway) -> Refreshed:
 
 def on_sale(*, product: str | None = None) -> tuple[Offer, ...]:
     """Return the plans on sale (that unlock `product`, where one is named), each with its prices, cheapest first."""
-    offers: dict[int, list[Price]] = {}
+    offers: dict[int, list[OfferedPrice]] = {}
     plans: dict[int, Plan] = {}
     for price in _sellable().order_by("plan__name", "plan_id", "unit_amount", "pk"):
         if product is None or product in price.plan.unlocks:
             plans[price.plan_id] = price.plan
-            offers.setdefault(price.plan_id, []).append(price)
+            offers.setdefault(price.plan_id, []).append(_offered(price))
     return tuple(Offer(plan, tuple(offers[key])) for key, plan in plans.items())
 
 
@@ -86,6 +101,22 @@ def _sellable() -> QuerySet[Price]:
         Price.objects.filter(active=True, plan__active=True, unit_amount__isnull=False)
         .exclude(slug="")
         .select_related("plan")
+    )
+
+
+def _offered(price: Price) -> OfferedPrice:
+    amount = price.unit_amount or 0
+    return OfferedPrice(
+        slug=price.slug,
+        amount=amount,
+        currency=price.currency,
+        formatted=money.text(amount, currency=price.currency),
+        interval=price.interval,
+        interval_count=price.interval_count,
+        trial_days=price.trial_days,
+        text=words.price(
+            amount, currency=price.currency, interval=price.interval, count=price.interval_count
+        ),
     )
 
 

@@ -100,6 +100,19 @@ class Outlook:
         return Failure(self.failure_code, self.failure_text) if self.failure_code else None
 
     @property
+    def summary(self) -> str:
+        """How it stands and what comes next, in a line."""
+        parts = [self.status_text, self.failure_text]
+        if self.next_charge_at is not None:
+            parts.append(
+                _("%(amount)s on %(date)s")
+                % {"amount": self.next_charge_text, "date": words.day(self.next_charge_at)}
+            )
+        if self.grace_until is not None:
+            parts.append(_("reads until %(date)s") % {"date": words.day(self.grace_until)})
+        return " · ".join(part for part in parts if part)
+
+    @property
     def is_open(self) -> bool:
         """Whether Stripe may still charge for it."""
         return Status.of(self.status).is_open

@@ -8,8 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from accounts.serializers import StrictSerializer
-from billing import links, money
-from billing.models import Price
+from billing import links
 
 
 class ReturnUrlField(serializers.URLField):
@@ -57,20 +56,17 @@ class AddressSerializer(serializers.Serializer[Any]):
     url = serializers.URLField()
 
 
-class PriceSerializer(serializers.Serializer[Price]):
+class PriceSerializer(serializers.Serializer[Any]):
     """A price on sale."""
 
     price = serializers.CharField(source="slug")
-    amount = serializers.IntegerField(source="unit_amount", help_text="In minor units of the currency.")
+    amount = serializers.IntegerField(help_text="In minor units of the currency.")
     currency = serializers.CharField()
-    formatted = serializers.SerializerMethodField()
+    formatted = serializers.CharField()
     interval = serializers.CharField()
     interval_count = serializers.IntegerField()
     trial_days = serializers.IntegerField()
-
-    def get_formatted(self, price: Price) -> str:
-        """Return the amount as the reader reads it."""
-        return money.text(price.unit_amount or 0, currency=price.currency)
+    text = serializers.CharField(help_text="Amount and interval, as the reader reads it.")
 
 
 class PlanSerializer(serializers.Serializer[Any]):

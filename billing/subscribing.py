@@ -107,6 +107,11 @@ def finish(attempt: CheckoutAttempt, *, session_id: str, gateway: Gateway, now: 
     return Arrival.DONE if _settle(attempt, session, gateway=gateway, now=now) else Arrival.CONFIRMING
 
 
+def expire(attempt: CheckoutAttempt, *, now: datetime) -> None:
+    """Note that an attempt's session can no longer be paid."""
+    _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
+
+
 def cancel(reader: User, *, subscription: str | None = None, gateway: Gateway, now: datetime) -> None:
     """End a subscription with the period already paid, or at once where a payment failed.
 
@@ -178,6 +183,8 @@ def ensure_customer(reader: User, *, gateway: Gateway, now: datetime) -> Custome
                     "created_at": now,
                 },
             )
+            # A webhook may have brought the customer before this call brought its id.
+            Customer.objects.filter(pk=customer.pk, reader=None).update(reader=reader)
     except IntegrityError:  # a parallel story made them known first
         return Customer.objects.get(reader=reader, livemode=settings.STRIPE_LIVEMODE, deleted_at=None)
     return customer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.views import api, pages
+from billing.views import api, pages, webhook
 
 app_name = "billing"
 
@@ -16,6 +16,7 @@ urlpatterns = [
     path("api/v1/subscription/resume", api.ResumeView.as_view(), name="api-resume"),
     path("api/v1/card", api.CardView.as_view(), name="api-card"),
     path("api/v1/invoices", api.InvoicesView.as_view(), name="api-invoices"),
+    path("stripe/webhook/", webhook.webhook, name="webhook"),
     path("account/", pages.subscription, name="subscription"),
     path("account/subscribe/", pages.subscribe, name="subscribe"),
     path("account/card/", pages.card, name="card"),

@@ -1,0 +1,10 @@
+"""Billing for staff. Everything here mirrors Stripe and is read-only; actions call what the rest of billing calls.
+
+Whatever belongs together is linked both ways: reader, customer, subscription, invoice, event, entitlement.
+"""
+
+from __future__ import annotations
+
+from billing.admin import contracts, records, sale
+
+__all__ = ["contracts", "records", "sale"]

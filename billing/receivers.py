@@ -1,0 +1,68 @@
+"""News from accounts: a reader's address changed, a reader leaves."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.dispatch import receiver
+
+from accounts.models import User
+from accounts.signals import email_changed, reader_closing
+from billing import calls, gateway, sync, waiting
+from billing.errors import BillingError
+from billing.gateway import Gateway
+from billing.models import Customer
+
+logger = logging.getLogger(__name__)
+
+
+@receiver(email_changed)
+def tell_stripe_the_address(sender: object, *, reader: User, now: datetime, **_more: Any) -> None:  # noqa: ARG001
+    """Send receipts to the new address, once it is really stored."""
+    transaction.on_commit(partial(_tell_addresses, reader.pk, now=now))
+
+
+@receiver(reader_closing)
+def end_billing(sender: object, *, reader: User, now: datetime, **_more: Any) -> None:  # noqa: ARG001
+    """Delete the reader at Stripe, which ends every subscription at once, before anything is erased here.
+
+    Whatever goes wrong is raised and stops the closing: nobody may be charged for an account they no longer have.
+
+    :raises StripeTrouble: Stripe did not answer.
+    """
+    for customer in Customer.objects.filter(reader=reader, deleted_at=None):
+        _delete(customer, stripe=gateway.default(), now=now)
+
+
+def _delete(customer: Customer, *, stripe: Gateway, now: datetime) -> None:
+    calls.recorded(
+        purpose="delete_customer",
+        subject=customer.stripe_id,
+        call=lambda key: stripe.delete_customer(customer=customer.stripe_id, key=key),
+        now=now,
+    )
+    waiting.for_sync(customer.pk, gateway=stripe, now=now)
+
+
+def _tell_addresses(reader_pk: int, *, now: datetime) -> None:
+    for customer in Customer.objects.filter(reader=reader_pk, deleted_at=None).select_related("reader"):
+        try:
+            _tell_address(customer, stripe=gateway.default(), now=now)
+        except BillingError:
+            # The address is changed here, where sign-in and our own mails need it; that must not fail with Stripe.
+            logger.warning("Customer %s has an old address at Stripe.", customer.stripe_id, exc_info=True)
+        sync.request([customer.pk], now=now)
+
+
+def _tell_address(customer: Customer, *, stripe: Gateway, now: datetime) -> None:
+    email = customer.reader.email if customer.reader else ""
+    calls.recorded(
+        purpose="email",
+        subject=customer.stripe_id,
+        call=lambda key: stripe.update_email(customer=customer.stripe_id, email=email, key=key),
+        now=now,
+    )
