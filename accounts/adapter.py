@@ -90,12 +90,22 @@ class AccountAdapter(DefaultAccountAdapter):
             raise ImmediateHttpResponse(_busy(request)) from error
         return user
 
+    def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
+        """Sign in with the password as stored now: the first proof of the address may just have taken it away."""
+        user.refresh_from_db(fields=["password"])
+        super().login(request, user)
+
     def set_password(self, user: AbstractBaseUser, password: str) -> None:
         """Store a new password, unless too many are being hashed."""
         try:
             super().set_password(user, password)
         except Busy as error:
             raise ImmediateHttpResponse(_busy(allauth_context.request)) from error
+
+    def get_login_stages(self) -> list[str]:
+        """Return allauth's steps of signing in, with our rule for the second factor."""
+        ours = {"allauth.mfa.stages.AuthenticateStage": "accounts.second_factor.SecondFactorStage"}
+        return [ours.get(stage, stage) for stage in super().get_login_stages()]
 
     def generate_login_code(self) -> str:
         """Return six digits, or more where an account is under siege."""

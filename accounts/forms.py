@@ -94,6 +94,13 @@ class SignupForm(ParallelSignUp, CodeByMail, allauth_forms.SignupForm):
 class ResetPasswordForm(CodeByMail, allauth_forms.ResetPasswordForm):
     """Ask for a code to set a new password with."""
 
+    def clean_email(self) -> str:
+        """Check the address, and make sure that typing the code will prove it."""
+        email = super().clean_email()
+        for user in self.users:
+            sync_user_email_address(user)
+        return email
+
 
 class AddEmailForm(CodeByMail, allauth_forms.AddEmailForm):
     """Ask for a code that proves a new address."""

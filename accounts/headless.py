@@ -127,7 +127,7 @@ def _told(place: sessions.SignedIn) -> dict[str, Any]:
         "id": place.id,
         "user_agent": place.user_agent,
         "ip": place.ip,
-        "created_at": place.created_at.timestamp() if place.created_at else None,
+        "created_at": place.signed_in_at.timestamp() if place.signed_in_at else None,
         "last_seen_at": place.last_seen_at.timestamp() if place.last_seen_at else None,
         "is_current": place.is_current,
     }

@@ -48,8 +48,9 @@ def on_first_proof(request: HttpRequest, email_address: EmailAddress, **_: Any) 
     reader = email_address.user
     if reader.emailaddress_set.filter(verified=True).exclude(pk=email_address.pk).exists():
         return
-    reader.set_unusable_password()
-    reader.save(update_fields=["password"])
+    if reader.has_usable_password():
+        reader.set_unusable_password()
+        reader.save(update_fields=["password"])
     Authenticator.objects.filter(user=reader).delete()
     sessions.end_others(reader, but=request.session)
 

@@ -28,7 +28,7 @@ class SignedIn:
     """One place where a reader is signed in; `id` is the hash of the key, good for ending it and nothing else."""
 
     id: str
-    created_at: datetime | None
+    signed_in_at: datetime | None
     last_seen_at: datetime | None
     ip: str | None
     user_agent: str
@@ -99,7 +99,7 @@ def of(reader: User, *, current: SessionBase | None, now: datetime) -> list[Sign
     return [
         SignedIn(
             id=row.session_key,
-            created_at=row.signed_in_at,
+            signed_in_at=row.signed_in_at,
             last_seen_at=row.last_seen_at,
             ip=row.ip,
             user_agent=row.user_agent,

@@ -9,7 +9,7 @@ from accounts import views
 
 urlpatterns = [
     path("api/v1/session", views.SessionView.as_view(), name="session"),
-    path("account/sessions/", views.SessionsPage.as_view(), name="usersessions_list"),
+    path("account/sessions/", views.SessionsPage.as_view(), name="account_sessions"),
     path("account/mfa/", include("allauth.mfa.urls")),
     path("account/", include("allauth.account.urls")),
     path("_allauth/", include("accounts.headless_urls")),

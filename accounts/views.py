@@ -51,20 +51,20 @@ class SessionView(APIView):
 class SessionsPage(LoginRequiredMixin, TemplateView):
     """The page where a reader sees where they are signed in, and ends what they do not know."""
 
-    template_name = "usersessions/usersession_list.html"
+    template_name = "account/sessions.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add the places, the latest first."""
         places = sessions.of(cast(User, self.request.user), current=self.request.session, now=clock.now())
-        return super().get_context_data(
-            sessions=places, session_count=len(places), show_last_seen_at=True, **kwargs
-        )
+        return super().get_context_data(sessions=places, **kwargs)
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
-        """End the sessions named by `session`, or all but this one where none is named."""
-        reader = cast(User, request.user)
-        named = request.POST.getlist("session")
-        ended = sessions.end(reader, named) if named else sessions.end_others(reader, but=request.session)
+        """End the place named by `end`, or with `others` all but this one."""
+        reader, named = cast(User, request.user), request.POST.get("end", "")
+        everywhere = named == "others"
+        ended = (
+            sessions.end_others(reader, but=request.session) if everywhere else sessions.end(reader, [named])
+        )
         if ended:
             messages.success(request, _("Signed out there."))
-        return redirect("usersessions_list")
+        return redirect("account_sessions")

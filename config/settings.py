@@ -225,6 +225,7 @@ HEADLESS_FRONTEND_URLS = {
     "account_signup": f"{SITE_URL}/account/signup/",
     "account_reset_password": f"{SITE_URL}/account/password/reset/",
 }
+MFA_ADAPTER = "accounts.second_factor.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = SITE_NAME

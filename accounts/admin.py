@@ -1,0 +1,168 @@
+"""Readers and the mails to them, for staff. Staff sign in where readers do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
+from django.contrib import admin, messages
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from accounts import clock, sessions
+from accounts.models import Mail, Session, User
+
+# One way in for everybody: the same limits, codes and second factors.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
+for _model in (EmailAddress, Group):
+    if admin.site.is_registered(_model):
+        admin.site.unregister(_model)
+
+
+class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # the class takes no argument at run time
+    """Look, do not touch."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Nobody adds a row by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Nobody edits a row by hand."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Nobody deletes a row by hand."""
+        return False
+
+
+@admin.register(User)
+class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # the class takes no argument at run time
+    """Find a reader; see what is known of them; block, unblock or sign them out."""
+
+    list_display = ("email", "proven", "is_active", "is_staff", "last_login", "date_joined")
+    list_filter = ("is_active", "is_staff", "language", "date_joined")
+    search_fields = ("email", "public_id")
+    search_help_text = _("E-mail address or public id")
+    date_hierarchy = "date_joined"
+    ordering = ("-date_joined",)
+    list_per_page = 50
+    readonly_fields = (
+        "public_id",
+        "email",
+        "proven",
+        "date_joined",
+        "last_login",
+        "mails_link",
+        "sessions_link",
+    )
+    filter_horizontal = ("groups", "user_permissions")
+    fieldsets = (
+        (None, {"fields": ("email", "proven", "public_id", "language", "is_active")}),
+        (_("Look further"), {"fields": ("mails_link", "sessions_link")}),
+        (_("Dates"), {"fields": ("date_joined", "last_login")}),
+        (
+            _("Staff"),
+            {"fields": ("is_staff", "is_superuser", "groups", "user_permissions"), "classes": ("collapse",)},
+        ),
+    )
+    actions = ("sign_out_everywhere",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        """Let only superusers make staff."""
+        fixed: tuple[str, ...] = self.readonly_fields
+        if obj is None:
+            fixed = tuple(name for name in fixed if name != "email")
+        if not request.user.is_superuser:
+            fixed = (*fixed, "is_staff", "is_superuser", "groups", "user_permissions")
+        return fixed
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Readers are closed (which ends their billing first), never deleted."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001
+        """Store the reader; one whom staff add has no password, and signs in by code."""
+        if not change:
+            obj.email = obj.email.strip().lower()
+            obj.set_unusable_password()
+        super().save_model(request, obj, form, change)
+
+    @admin.display(description=_("address proven"), boolean=True)
+    def proven(self, reader: User) -> bool:
+        """Whether the address is proven."""
+        return reader.email_is_proven
+
+    @admin.display(description=_("mails"))
+    def mails_link(self, reader: User) -> SafeString:
+        """Lead to what we wrote to this reader."""
+        return _link("admin:accounts_mail_changelist", reader, _("What we wrote"))
+
+    @admin.display(description=_("sessions"))
+    def sessions_link(self, reader: User) -> SafeString:
+        """Lead to where this reader is signed in."""
+        return _link("admin:accounts_session_changelist", reader, _("Where they are signed in"))
+
+    @admin.action(description=_("Sign out everywhere"))
+    def sign_out_everywhere(self, request: HttpRequest, readers: QuerySet[User]) -> None:
+        """End every session of the chosen readers."""
+        ended = sum(sessions.end_others(reader, but=None) for reader in readers)
+        messages.success(request, _("Ended %d sessions.") % ended)
+
+
+@admin.register(Session)
+class SessionAdmin(_ReadOnly):
+    """Where readers are signed in."""
+
+    list_display = ("reader", "signed_in_at", "last_seen_at", "ip", "user_agent", "expire_date")
+    search_fields = ("reader__email", "reader__public_id")
+    fields = ("reader", "signed_in_at", "last_seen_at", "ip", "user_agent", "expire_date")
+    list_select_related = ("reader",)
+    ordering = ("-last_seen_at",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
+        """Show only sessions that somebody is signed in to."""
+        return super().get_queryset(request).exclude(reader=None)
+
+
+@admin.register(Mail)
+class MailAdmin(_ReadOnly):
+    """The outbox. The text is not shown: it may carry a code."""
+
+    list_display = ("queued_at", "to", "kind", "subject", "state", "attempts", "sent_at")
+    list_filter = ("state", "kind", "queued_at")
+    search_fields = ("to", "reader__email", "reader__public_id", "dedup_key")
+    list_select_related = ("reader",)
+    date_hierarchy = "queued_at"
+    fields = (
+        "reader",
+        "to",
+        "kind",
+        "subject",
+        "dedup_key",
+        "state",
+        "attempts",
+        "queued_at",
+        "next_attempt_at",
+        "sent_at",
+        "last_error",
+    )
+    actions = ("try_again",)
+
+    @admin.action(description=_("Try again to send"), permissions=["view"])
+    def try_again(self, request: HttpRequest, mails: QuerySet[Mail]) -> None:
+        """Put mails that were given up back into the outbox."""
+        revived = mails.filter(state=Mail.State.DEAD).update(
+            state=Mail.State.QUEUED, attempts=0, next_attempt_at=clock.now()
+        )
+        messages.success(request, _("%d mails will be sent again.") % revived)
+
+
+def _link(view: str, reader: User, text: object) -> SafeString:
+    return format_html('<a href="{}?reader__id__exact={}">{}</a>', reverse(view), reader.pk, text)
