@@ -36,7 +36,7 @@ class Wall:
     """What a reader who may not read on is told, and what they can do about it.
 
     `look_again_after` is how many seconds the page waits before it asks again by itself; 0 means that it
-    only asks when the reader comes back to it.
+    only asks when the reader comes back to it. `says_so` tells whether the reader is told to expect it.
     """
 
     title: str
@@ -46,6 +46,7 @@ class Wall:
     offers: tuple[Offer, ...]
     plans_url: str
     look_again_after: int
+    says_so: bool
 
 
 def build(
@@ -67,6 +68,7 @@ def build(
         offers=tuple(_offer(plan, catalogue) for plan in plans),
         plans_url=selling,
         look_again_after=_pause(decision, signed_in=signed_in),
+        says_so=decision.reason in _SOON_OVER,
     )
 
 
@@ -80,6 +82,7 @@ def without_answer(*, url: str, catalogue: Mapping[str, str]) -> Wall:
         offers=(),
         plans_url="",
         look_again_after=_OFTEN,
+        says_so=True,
     )
 
 

@@ -38,7 +38,8 @@ addEventListener("pageshow", (event) => event.persisted && lookAgain());
 addEventListener("focus", lookAgain);
 
 if (pause) {
-  wall.querySelector("[data-watching]").hidden = false;
+  const promise = wall.querySelector("[data-watching]");
+  if (promise) promise.hidden = false;
   const timer = setInterval(() => {
     if (Date.now() - started > PATIENCE) clearInterval(timer);
     else lookAgain();

@@ -1,0 +1,59 @@
+"""The newspaper in a real browser: articles that open by themselves, pages that keep their own policy."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from paywall.demo.paper import Paper
+from tests.paywall.demo.fake_paywall import (
+    ARTICLE,
+    EMAIL,
+    FIX_CARD,
+    NOW,
+    PAGE,
+    SITE,
+    FakePaywall,
+    opened,
+    served,
+)
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def front(api: str, mail_dir: Path) -> Iterator[str]:
+    with served(Paper(site=SITE, api=api, mail_dir=mail_dir, clock=lambda: NOW)) as address:
+        yield address
+
+
+def test_an_article_opens_by_itself_once_the_card_is_fixed(
+    page: Page, front: str, paywall: FakePaywall
+) -> None:
+    paywall.reader = EMAIL
+    paywall.decision = {"reason": "payment_failed", "remedies": [FIX_CARD]}
+    page.goto(front + PAGE)
+    expect(page.get_by_text("opens by itself")).to_be_visible()
+    expect(page.get_by_text(ARTICLE.marker)).to_have_count(0)
+    paywall.decision = opened()
+    expect(page.get_by_text(ARTICLE.marker)).to_be_visible(timeout=10_000)
+
+
+def test_an_article_opens_on_coming_back_to_its_tab(page: Page, front: str, paywall: FakePaywall) -> None:
+    page.goto(front + PAGE)
+    paywall.decision = opened()
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(page.get_by_text(ARTICLE.marker)).to_be_visible(timeout=10_000)
+
+
+@pytest.mark.parametrize("path", ["/", PAGE, "/mail/"])
+def test_no_page_breaks_its_own_policy_or_runs_off_a_phone(page: Page, front: str, path: str) -> None:
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.set_viewport_size({"width": 360, "height": 780})
+    page.goto(front + path)
+    assert complaints == []
+    root = "document.documentElement"
+    assert page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth")
