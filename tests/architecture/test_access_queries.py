@@ -1,0 +1,99 @@
+"""How many SQL statements one access check costs, for each kind of reader."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import User
+from paywall.decision.facts import Demand
+from tests.factories.paywall import DAY, NOON, article, entitle, failed, grant, in_grace, reader
+from tests.paywall.conftest import sign_in
+
+pytestmark = pytest.mark.django_db
+
+ACCESS = "/api/v1/articles/harbour-vote/access"
+
+
+@pytest.fixture(autouse=True)
+def _at_noon(settings: Any, tmp_path: Path) -> None:
+    settings.CLOCK_FILE = tmp_path / "clock"
+    settings.CLOCK_FILE.write_text(str(NOON.timestamp() - time.time()))
+
+
+@pytest.fixture
+def mara() -> User:
+    return reader()
+
+
+def statements(client: Client, method: str = "get", path: str = ACCESS, **options: Any) -> list[str]:
+    """Return the SQL of one call; the call before it paid for what a session does once in a while."""
+    getattr(client, method)(path, **options)
+    with CaptureQueriesContext(connection) as captured:
+        answer = getattr(client, method)(path, **options)
+    assert answer.status_code in {200, 204, 401, 403}, answer.content
+    return [query["sql"] for query in captured.captured_queries]
+
+
+def test_a_stranger_costs_one() -> None:
+    article()
+    assert len(statements(Client())) == 1
+
+
+def test_a_subscriber_costs_session_account_article_and_rights(mara: User) -> None:
+    article()
+    entitle(mara, grant())
+    found = statements(sign_in(mara))
+    assert len(found) == 4, found
+
+
+@pytest.mark.parametrize(
+    "held", [grant(ends_at=NOON - DAY), failed(), in_grace()], ids=["ended", "card failed", "grace"]
+)
+def test_a_lapsed_reader_costs_no_more(mara: User, held: Any) -> None:
+    article()
+    entitle(mara, held)
+    assert len(statements(sign_in(mara))) == 4
+
+
+def test_a_free_article_asks_for_no_rights(mara: User) -> None:
+    article(demand=Demand.FREE)
+    assert len(statements(sign_in(mara))) == 3
+
+
+def test_known_and_never_subscribed_also_costs_the_names_of_products(mara: User) -> None:
+    article()
+    assert len(statements(sign_in(mara))) == 5
+
+
+def test_reading_and_the_check_cost_the_same(mara: User) -> None:
+    article()
+    entitle(mara, grant())
+    client = sign_in(mara)
+    assert len(statements(client, "post", "/api/v1/articles/harbour-vote/read")) == 4
+    check = "/api/v1/access/check"
+    assert len(statements(client, "get", check, headers={"X-Original-URI": "/harbour-vote"})) == 4
+
+
+@pytest.mark.parametrize("size", [1, 100])
+def test_a_batch_costs_the_same_at_any_size(mara: User, size: int) -> None:
+    ids = [f"a{number}" for number in range(size)]
+    for each in ids:
+        article(each)
+    options: dict[str, Any] = {"data": {"articles": ids}, "content_type": "application/json"}
+    assert len(statements(Client(), "post", "/api/v1/access", **options)) == 1
+    assert len(statements(sign_in(mara), "post", "/api/v1/access", **options)) == 5
+
+
+def test_no_check_fetches_a_body(mara: User) -> None:
+    article()
+    entitle(mara, grant())
+    client = sign_in(mara)
+    for path in (ACCESS, "/api/v1/articles/harbour-vote"):
+        assert not any('"body"' in sql for sql in statements(client, path=path))
