@@ -20,6 +20,7 @@ from . import (
     checkout,
     customers,
     discounts,
+    disputes,
     events,
     invoices,
     params,
@@ -46,6 +47,7 @@ _FAMILIES = (
     subscriptions,
     invoices,
     refunds,
+    disputes,
     discounts,
     checkout,
     events,
@@ -158,7 +160,7 @@ class Api:
 
 
 def _json(body: Obj, *, status: int = 200) -> Response:
-    return Response(json.dumps(body, indent=2, default=str), status=status, mimetype="application/json")
+    return Response(json.dumps(body, default=str), status=status, mimetype="application/json")
 
 
 def _pairs(request: Request) -> list[tuple[str, str]]:

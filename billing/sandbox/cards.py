@@ -38,7 +38,8 @@ class TestCard:
     """One row of Stripe's table of test cards.
 
     `attach` refuses the card when it is saved or first used; `charge` lets it be saved and refuses each charge;
-    `after` is the refusal that follows a successful confirmation. `refund` is how a refund ends.
+    `after` is the refusal that follows a successful confirmation. `refund` is how a refund ends. `dispute` is why a
+    charge is disputed afterwards; an `inquiry` is the mild form of it.
     """
 
     number: str
@@ -49,6 +50,8 @@ class TestCard:
     after: Decline | None = None
     authentication: Authentication = Authentication.NEVER
     refund: str = "succeeded"
+    dispute: str = ""
+    inquiry: bool = False
     says: str = ""
 
     @property
@@ -208,6 +211,25 @@ CARDS = (
         tokens=("pm_card_refundFail",),
         refund="failed",
         says="succeeds; a refund fails later",
+    ),
+    TestCard(
+        number="4000000000000259",
+        tokens=("pm_card_createDispute",),
+        dispute="fraudulent",
+        says="succeeds, then is disputed as fraudulent",
+    ),
+    TestCard(
+        number="4000000000002685",
+        tokens=("pm_card_createDisputeProductNotReceived",),
+        dispute="product_not_received",
+        says="succeeds, then is disputed as not received",
+    ),
+    TestCard(
+        number="4000000000001976",
+        tokens=("pm_card_createDisputeInquiry",),
+        dispute="general",
+        inquiry=True,
+        says="succeeds, then the bank inquires",
     ),
     TestCard(number="4100000000000019", attach=_FRAUD, says="always blocked as fraudulent"),
 )

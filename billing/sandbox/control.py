@@ -24,7 +24,7 @@ def comes_from_here(request: Request) -> bool:
     """Tell whether a request was made by this machine's own pages or programs, not by a foreign page in a browser."""
     host = urlsplit(f"//{request.host}").hostname
     origin = request.headers.get("Origin")
-    return host in _LOOPBACK and (origin in {None, "null"} or urlsplit(str(origin)).hostname in _LOOPBACK)
+    return host in _LOOPBACK and (origin is None or urlsplit(origin).hostname in _LOOPBACK)
 
 
 class Control:

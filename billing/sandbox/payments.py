@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import cards
+from . import cards, disputes
 from .cards import Answer, Decline
 from .errors import ApiError
 from .params import Params
@@ -116,6 +116,8 @@ def record(world: World, intent: Obj, method: Obj, answer: Bank) -> None:
     )
     world.emit(outcome[0], charge)
     world.emit(outcome[1], intent)
+    if not decline:
+        disputes.open_for(world, charge, card_of(method))
 
 
 def _record_confirmation(world: World, intent: Obj, method: Obj) -> None:

@@ -64,7 +64,7 @@ class Webhooks:
             pause = fault.seconds
         if fault and kind == "reorder":
             pause = self._random.uniform(0, fault.seconds)
-        body = json.dumps(shown, indent=2).encode()
+        body = json.dumps(shown).encode()
         with self._ready:
             for _ in range(2 if kind == "duplicate" else 1):
                 delivery = Delivery(
