@@ -42,12 +42,16 @@ class Demo:
     def advance(self, **span: float) -> None:
         """Move the sandbox's clock and wait until every webhook of it was delivered."""
         requests.post(f"{self.sandbox}/_control/advance", json=span, timeout=60).raise_for_status()
-        wait_for(lambda: self._pending() == 0, what="the sandbox's deliveries")
+        self.wait_for_deliveries()
 
     def swap_card(self, *, customer: str, number: str) -> None:
         """Replace the card on file at the sandbox, as a bank's change or a stolen card would."""
         body = {"customer": customer, "card": number}
         requests.post(f"{self.sandbox}/_control/card", json=body, timeout=20).raise_for_status()
+        self.wait_for_deliveries()
+
+    def wait_for_deliveries(self) -> None:
+        """Wait until the sandbox has delivered every webhook."""
         wait_for(lambda: self._pending() == 0, what="the sandbox's deliveries")
 
     def stripe(self, path: str, **params: str) -> Any:
