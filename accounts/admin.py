@@ -6,6 +6,7 @@ from typing import Any
 
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
@@ -42,10 +43,19 @@ class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # the class takes 
         return False
 
 
+class _ReaderForm(forms.ModelForm):  # type: ignore[type-arg]  # the class takes no argument at run time
+    """A reader as staff add one."""
+
+    def clean_email(self) -> str:
+        """Take an address in any letter case."""
+        return str(self.cleaned_data["email"]).strip().lower()
+
+
 @admin.register(User)
 class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # the class takes no argument at run time
     """Find a reader; see what is known of them; block, unblock or sign them out."""
 
+    form = _ReaderForm
     list_display = ("email", "proven", "is_active", "is_staff", "last_login", "date_joined")
     list_filter = ("is_active", "is_staff", "language", "date_joined")
     search_fields = ("email", "public_id")
@@ -90,7 +100,6 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # the class takes 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001
         """Store the reader; one whom staff add has no password, and signs in by code."""
         if not change:
-            obj.email = obj.email.strip().lower()
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
 

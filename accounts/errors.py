@@ -21,3 +21,7 @@ class ReaderUnknown(AccountsError):
 
 class Busy(AccountsError):
     """So many passwords are being checked that one more would only wait too long."""
+
+
+class StaffStay(AccountsError):
+    """A member of staff asked to close an account that the house depends on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, cast
 
 from django.contrib import messages
@@ -18,7 +19,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import clock, identity, sessions
+from accounts import clock, closing, identity, sessions
+from accounts.authentication import BrowserSessionAuthentication, IsReader
 from accounts.models import User
 from accounts.serializers import SessionSerializer
 
@@ -46,6 +48,26 @@ class SessionView(APIView):
         response = Response(SessionSerializer(answer).data)
         identity.remember(response, who)
         return response
+
+
+class MeView(APIView):
+    """The reader's own account."""
+
+    permission_classes = [IsReader]
+
+    @extend_schema(
+        operation_id="me_destroy",
+        summary="Close my account",
+        description="Ends billing first, then erases, keeping what tax law keeps. Ends every session.",
+        request=None,
+        responses={HTTPStatus.NO_CONTENT: None},
+    )
+    def delete(self, request: Request) -> Response:
+        """Close the account of whoever asks."""
+        closing.close(cast(User, request.user), now=clock.now())
+        if isinstance(request.successful_authenticator, BrowserSessionAuthentication):
+            request._request.session.flush()  # noqa: SLF001  DRF has no public name
+        return Response(status=HTTPStatus.NO_CONTENT)
 
 
 class SessionsPage(LoginRequiredMixin, TemplateView):

@@ -1,0 +1,88 @@
+"""What staff see of readers and mails, and what they cannot touch."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from http import HTTPStatus
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import Mail, Session, User
+from tests.factories.accounts import a_mail, a_member_of_staff, a_reader
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def staff(client: Client) -> Client:
+    client.force_login(a_member_of_staff())
+    return client
+
+
+def test_finds_a_reader_by_address_and_by_public_id(staff: Client) -> None:
+    reader, other = a_reader("ada@example.org"), a_reader("bob@example.org")
+    for term in ("ADA@", reader.public_id):
+        page = staff.get(reverse("admin:accounts_user_changelist"), {"q": term}).content.decode()
+        assert reader.email in page
+        assert other.email not in page
+
+
+def test_leads_from_a_reader_to_mails_and_sessions(staff: Client, now: datetime) -> None:
+    reader = a_reader("ada@example.org")
+    Client().force_login(reader)
+    mail = a_mail(now=now)
+    Mail.objects.update(reader=reader)
+    a_mail(now=now, to="somebody-else@example.org")
+    page = staff.get(reverse("admin:accounts_user_change", args=[reader.pk])).content.decode()
+    link = f"{reverse('admin:accounts_mail_changelist')}?reader__id__exact={reader.pk}"
+    assert link in page
+    mails = staff.get(link)
+    assert mails.status_code == HTTPStatus.OK
+    assert mail.to in mails.content.decode()
+    assert "somebody-else" not in mails.content.decode()
+    signed_in = staff.get(f"{reverse('admin:accounts_session_changelist')}?reader__id__exact={reader.pk}")
+    assert signed_in.status_code == HTTPStatus.OK
+
+
+def test_never_shows_the_text_of_a_mail(staff: Client, now: datetime) -> None:
+    mail = a_mail(now=now)
+    Mail.objects.update(text="code 424242")
+    page = staff.get(reverse("admin:accounts_mail_change", args=[mail.pk])).content.decode()
+    assert mail.dedup_key in page
+    assert "424242" not in page
+
+
+def test_tries_a_dead_mail_again(staff: Client, now: datetime) -> None:
+    mail = a_mail(now=now)
+    Mail.objects.update(state=Mail.State.DEAD, attempts=8)
+    staff.post(
+        reverse("admin:accounts_mail_changelist"), {"action": "try_again", "_selected_action": [str(mail.pk)]}
+    )
+    mail.refresh_from_db()
+    assert (mail.state, mail.attempts) == (Mail.State.QUEUED, 0)
+
+
+def test_signs_a_reader_out_everywhere(staff: Client) -> None:
+    reader = a_reader()
+    Client().force_login(reader)
+    staff.post(
+        reverse("admin:accounts_user_changelist"),
+        {"action": "sign_out_everywhere", "_selected_action": [str(reader.pk)]},
+    )
+    assert not Session.objects.filter(reader=reader).exists()
+
+
+def test_deletes_no_reader_and_edits_no_mail(staff: Client, now: datetime) -> None:
+    reader, mail = a_reader(), a_mail(now=now)
+    delete = staff.post(reverse("admin:accounts_user_delete", args=[reader.pk]), {"post": "yes"})
+    assert delete.status_code == HTTPStatus.FORBIDDEN
+    edit = staff.post(reverse("admin:accounts_mail_change", args=[mail.pk]), {"to": "x@example.org"})
+    assert edit.status_code == HTTPStatus.FORBIDDEN
+
+
+def test_adds_a_reader_without_a_password(staff: Client) -> None:
+    answer = staff.post(reverse("admin:accounts_user_add"), {"email": "New@Example.org", "is_active": "on"})
+    assert answer.status_code == HTTPStatus.FOUND
+    assert not User.objects.get(email="new@example.org").has_usable_password()

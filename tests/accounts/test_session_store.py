@@ -1,0 +1,91 @@
+"""Sessions whose key the database does not know; they behave as Django's own do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.management import call_command
+
+from accounts.models import Session
+from accounts.session_store import Door, SessionStore
+from tests.factories.accounts import a_reader
+
+pytestmark = pytest.mark.django_db
+
+
+def a_session(**data: object) -> SessionStore:
+    store = SessionStore()
+    store.update(data)
+    store.save()
+    return store
+
+
+def key_of(store: SessionStore) -> str:
+    assert store.session_key is not None
+    return store.session_key
+
+
+def test_is_stored_under_a_hash() -> None:
+    store = a_session(a=1)
+    row = Session.objects.get()
+    assert len(row.session_key) == 64
+    assert key_of(store) not in row.session_key
+    assert SessionStore(key_of(store))["a"] == 1
+    assert SessionStore(row.session_key).get("a") is None
+    assert store.exists(key_of(store))
+    assert not store.exists(row.session_key)
+
+
+def test_cycles_its_key_and_keeps_its_data() -> None:
+    store = a_session(a=1)
+    old = key_of(store)
+    store.cycle_key()
+    assert key_of(store) != old
+    assert SessionStore(key_of(store))["a"] == 1
+    assert not SessionStore().exists(old)
+
+
+def test_is_gone_once_flushed() -> None:
+    store = a_session(a=1)
+    store.flush()
+    assert not Session.objects.exists()
+    assert store.session_key is None
+
+
+def test_moves_to_the_other_door_under_a_new_key() -> None:
+    store = a_session(a=1)
+    old = key_of(store)
+    store.move_to(Door.HEADER)
+    store.save()
+    assert Session.objects.count() == 1
+    assert SessionStore(key_of(store), door=Door.HEADER)["a"] == 1
+    assert SessionStore(key_of(store)).get("a") is None
+    assert SessionStore(old).get("a") is None
+    kept = key_of(store)
+    store.move_to(Door.HEADER)
+    assert key_of(store) == kept
+
+
+def test_is_nothing_once_expired_and_cleared_by_clearsessions() -> None:
+    store = a_session(a=1)
+    Session.objects.update(expire_date=datetime.now(UTC) - timedelta(seconds=1))
+    assert SessionStore(key_of(store)).get("a") is None
+    call_command("clearsessions")
+    assert not Session.objects.exists()
+
+
+def test_reads_back_what_it_stored() -> None:
+    a_session(a=1)
+    assert Session.objects.get().get_decoded() == {"a": 1}
+
+
+def test_shows_whose_it_is() -> None:
+    reader = a_reader()
+    a_session(
+        _auth_user_id=str(reader.pk), signed_in={"at": 0.0, "ip": "203.0.113.9", "user_agent": "x"}, seen=60.0
+    )
+    row = Session.objects.get()
+    assert (row.reader, row.ip, row.user_agent) == (reader, "203.0.113.9", "x")
+    assert row.signed_in_at == datetime(1970, 1, 1, tzinfo=UTC)
+    assert row.last_seen_at == datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
