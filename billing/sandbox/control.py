@@ -17,7 +17,7 @@ from .faults import fault_from
 from .machine import Machine
 
 Document = dict[str, Any]
-_LOOPBACK = {"localhost", "127.0.0.1", "::1", "testserver"}
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 def comes_from_here(request: Request) -> bool:
@@ -78,7 +78,7 @@ class Control:
         return {"now": now, "pending_deliveries": self._machine.webhooks.pending()}
 
     def _card(self, document: Document) -> Document:
-        method = self._machine.swap_card(document["customer"], card=str(document["card"]))
+        method = self._machine.swap_card(_text(document, "customer"), card=_text(document, "card"))
         return {"payment_method": method}
 
     def _add_fault(self, document: Document) -> Document:
@@ -118,6 +118,12 @@ class Control:
     def _deliveries(self, _: Document) -> Document:
         pending = self._machine.webhooks.pending()
         return {"pending": pending, "deliveries": self._machine.webhooks.listed(last=200)}
+
+
+def _text(document: Document, name: str) -> str:
+    if not document.get(name):
+        raise ValueError(f"say `{name}`")
+    return str(document[name])
 
 
 def _json(document: Document, *, status: int = 200) -> Response:

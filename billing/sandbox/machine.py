@@ -104,7 +104,7 @@ class Machine:
             now = self.world.now()
             if months is not None:
                 to = add_interval(now, interval="month", count=months) + 2 * HOUR
-            target = max(now, to) if to is not None else now + (seconds or 0)
+            target = max(now, to) if to is not None else now + max(0, seconds or 0)
             # Followers of the clock file learn the new time before any webhook of it can reach them.
             self.world.clock.set_offset(self.world.clock.offset + target - now)
             self.run_due()

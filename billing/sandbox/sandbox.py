@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Request, Response
 
@@ -22,18 +23,6 @@ if TYPE_CHECKING:
 class Sandbox(Machine):
     """A machine with a WSGI application, `app`."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        api = Api(world=self.world, lock=self.lock, before=self.run_due, keys=self.keys, check=self.check)
-        pages, control, control_page = CheckoutPages(self), Control(self), ControlPage(self)
-        self._rooms: dict[str, Callable[[Request], Response]] = {
-            "v1": api.answer,
-            "c": pages.answer,
-            "i": pages.answer,
-            "_control": control.answer,
-        }
-        self._lobby = control_page.answer
-
     def app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request, as WSGI has it.
 
@@ -41,7 +30,7 @@ class Sandbox(Machine):
         """
         request = Request(environ)
         try:
-            room = self._rooms.get(request.path.split("/")[1], self._lobby)
+            room = self._rooms.get(request.path.split("/")[1], self._rooms[""])
             return room(request)(environ, start_response)
         except ResponseDroppedError:
             connection = environ.get("werkzeug.socket")
@@ -49,3 +38,16 @@ class Sandbox(Machine):
                 raise
             connection.shutdown(socket.SHUT_RDWR)
             raise ConnectionAbortedError from None
+
+    @cached_property
+    def _rooms(self) -> dict[str, Callable[[Request], Response]]:
+        """What answers, by the first part of the path."""
+        pages = CheckoutPages(self)
+        api = Api(world=self.world, lock=self.lock, before=self.run_due, keys=self.keys, check=self.check)
+        return {
+            "v1": api.answer,
+            "c": pages.answer,
+            "i": pages.answer,
+            "_control": Control(self).answer,
+            "": ControlPage(self).answer,
+        }

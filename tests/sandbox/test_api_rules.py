@@ -162,7 +162,7 @@ class TestIdempotency:
         with pytest.raises(stripe.APIError) as caught:
             client_for(sandbox).v1.customers.create({"email": "a@b.c"}, {"idempotency_key": "k"})
         slow.join()
-        assert (caught.value.http_status, caught.value.code) == (409, "idempotency_key_in_use")
+        assert (caught.value.http_status, caught.value.error.code) == (409, "idempotency_key_in_use")
 
 
 class TestFaults:

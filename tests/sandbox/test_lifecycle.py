@@ -415,6 +415,8 @@ class TestMoneyBack:
         client.v1.disputes.update(dispute.id, {"evidence": {"uncategorized_text": "winning_evidence"}})
         assert client.v1.disputes.retrieve(dispute.id).status == "won"
 
+
+class TestDiscounts:
     def test_a_coupon_takes_off_the_first_invoice_only(self, sandbox, client, price, customer) -> None:
         coupon = client.v1.coupons.create({"percent_off": 50, "duration": "once"})
         code = client.v1.promotion_codes.create(
