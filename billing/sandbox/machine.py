@@ -103,7 +103,7 @@ class Machine:
         with self.lock:
             now = self.world.now()
             if months is not None:
-                to = add_interval(now, interval="month", count=months) + 2 * HOUR
+                to = add_interval(now, interval="month", count=int(months)) + 2 * HOUR
             target = max(now, to) if to is not None else now + max(0, seconds or 0)
             # Followers of the clock file learn the new time before any webhook of it can reach them.
             self.world.clock.set_offset(self.world.clock.offset + target - now)
