@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
 from allauth.core import context as allauth_context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.internal.cryptokit import generate_user_code
@@ -18,12 +19,14 @@ from allauth.headless.adapter import DefaultHeadlessAdapter
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.mail import EmailMessage
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
-from accounts import clock, emails, limits
+from accounts import clock, emails, languages, limits, sessions
 from accounts.errors import Busy
 from accounts.models import Mail, User
 
@@ -37,14 +40,19 @@ _LONG_CODE = {"length": 12, "numeric": False, "dashed": True}
 class AccountAdapter(DefaultAccountAdapter):
     """allauth as this project wants it."""
 
+    def new_user(self, request: HttpRequest) -> AbstractBaseUser:
+        """Return a reader to be filled in, who is spoken to in the language of the sign-up."""
+        user: AbstractBaseUser = super().new_user(request)
+        if isinstance(user, User):
+            user.language = languages.current()
+        return user
+
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Write the mail to the outbox; send it at once only where no worker is at work."""
-        request, now = allauth_context.request, clock.now()
-        mail = self.render_mail(
-            template_prefix,
-            email,
-            {"request": request, "email": email, "current_site": _site(), **context},
-        )
+        """Write the mail to the outbox in its reader's language; send it at once only where no worker is at work."""
+        now = clock.now()
+        reader = User.objects.filter(email=email.lower()).first()
+        with translation.override(languages.of(reader)):
+            mail = self.render_mail(template_prefix, email, _mail_context(email, context))
         key = f"account:{secrets.token_hex(16)}"
         emails.queue(
             kind=template_prefix.rpartition("/")[2],
@@ -53,11 +61,12 @@ class AccountAdapter(DefaultAccountAdapter):
             subject=mail.subject,
             text=str(mail.body),
             html=_html_of(mail),
-            reader=User.objects.filter(email=email.lower()).first(),
+            reader=reader,
             now=now,
         )
         if emails.nobody_sends(now=now):
-            emails.deliver(Mail.objects.values_list("pk", flat=True).get(dedup_key=key), now=now)
+            mail_id = Mail.objects.values_list("pk", flat=True).get(dedup_key=key)
+            transaction.on_commit(lambda: emails.deliver(mail_id, now=now))
 
     def is_safe_url(self, url: str) -> bool:
         """Allow paths of this service, and addresses on `SITE_URL` or a site in `CORS_ALLOWED_ORIGINS`."""
@@ -89,6 +98,11 @@ class AccountAdapter(DefaultAccountAdapter):
             self._rollback_login_failed_rl_usage()
             raise ImmediateHttpResponse(_busy(request)) from error
         return user
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """Note an address as proven and, where it replaces another, tell of the change in the same transaction."""
+        with transaction.atomic():
+            return bool(super().confirm_email(request, email_address))
 
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
         """Sign in with the password as stored now: the first proof of the address may just have taken it away."""
@@ -165,6 +179,13 @@ def is_safe_target(url: str) -> bool:
 def _site() -> SimpleNamespace:
     """Return the site as mails name it; a request's Host header has no say."""
     return SimpleNamespace(name=settings.SITE_NAME, domain=urlsplit(settings.SITE_URL).netloc)
+
+
+def _mail_context(email: str, context: dict[str, Any]) -> dict[str, Any]:
+    told = {"request": allauth_context.request, "email": email, "current_site": _site(), **context}
+    if "user_agent" in told:
+        told["user_agent"] = sessions.device_name(told["user_agent"])
+    return told
 
 
 def _html_of(mail: EmailMessage) -> str:

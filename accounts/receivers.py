@@ -14,7 +14,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from accounts import clock, identity, sessions, signals
+from accounts import clock, identity, languages, sessions, signals
 from accounts.models import KnownDevice, User
 
 
@@ -40,6 +40,12 @@ def know_device(request: HttpRequest, response: HttpResponseBase, user: User, **
         reader=user, device=who.device, defaults={"last_signed_in_at": clock.now()}
     )
     identity.remember(response, who)
+
+
+@receiver(allauth_signals.user_logged_in, dispatch_uid="accounts.settle_language")
+def settle_language(request: HttpRequest, response: HttpResponseBase, user: User, **_: Any) -> None:
+    """Speak the language that the reader chose last."""
+    languages.settle(request, response, user)
 
 
 @receiver(allauth_signals.email_confirmed, dispatch_uid="accounts.first_proof")

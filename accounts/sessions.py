@@ -15,12 +15,33 @@ from allauth.core.internal.sessionkit import get_session_user
 from allauth.headless.tokens.strategies.base import AbstractTokenStrategy
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from accounts.models import Session, User
 from accounts.session_store import SEEN, SIGNED_IN, Door, SessionStore
 
 _TOKEN = re.compile(r"[a-z0-9]{32}")
 _TOUCH_EVERY = timedelta(days=1)
+# Most browsers also carry the names of those that they descend from, so the particular stand before the general.
+_BROWSERS = (
+    ("Edge", re.compile(r"\bEdg(e|A|iOS)?/")),
+    ("Opera", re.compile(r"\b(OPR|OPT|OPiOS)/")),
+    ("Samsung Internet", re.compile(r"\bSamsungBrowser/")),
+    ("Vivaldi", re.compile(r"\bVivaldi/")),
+    ("Firefox", re.compile(r"\b(Firefox|FxiOS)/")),
+    ("Chrome", re.compile(r"\b(Chrome|Chromium|CriOS)/")),
+    ("Safari", re.compile(r"\bVersion/\S+ .*\bSafari/")),
+)
+_SYSTEMS = (
+    ("iPhone", re.compile(r"\b(iPhone|iPod)\b")),
+    ("iPad", re.compile(r"\biPad\b")),
+    ("Android", re.compile(r"\bAndroid\b")),
+    ("ChromeOS", re.compile(r"\bCrOS\b")),
+    ("Windows", re.compile(r"\bWindows\b")),
+    ("macOS", re.compile(r"\b(Macintosh|Mac OS X|Darwin)\b")),
+    ("Linux", re.compile(r"\bLinux\b")),
+)
+_LONGEST_NAME = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +54,11 @@ class SignedIn:
     ip: str | None
     user_agent: str
     is_current: bool
+
+    @property
+    def device_name(self) -> str:
+        """What it is signed in with, in the active language, for example `Firefox on Windows`."""
+        return device_name(self.user_agent)
 
 
 class HeaderTokens(AbstractTokenStrategy):
@@ -75,6 +101,21 @@ def reader_of(session: SessionBase) -> User | None:
     """Return the reader signed in to `session`, if the account is active and the session not revoked."""
     user = get_session_user(session)
     return user if isinstance(user, User) else None
+
+
+def device_name(user_agent: str) -> str:
+    """Name the browser or app and the system behind `user_agent`, as its owner would, in the active language.
+
+    A program that we do not know goes by the name it gives itself.
+    """
+    browser, system = _first_in(user_agent, _BROWSERS), _first_in(user_agent, _SYSTEMS)
+    if browser and system:
+        return gettext("%(browser)s on %(system)s") % {"browser": browser, "system": system}
+    if browser or system:
+        return browser or system
+    own_name = re.split(r"[/(;]", user_agent, maxsplit=1)[0].strip()
+    is_known = own_name and own_name != "Mozilla"
+    return own_name[:_LONGEST_NAME] if is_known else gettext("Unknown device")
 
 
 def note_sign_in(session: SessionBase, *, ip: str, user_agent: str, now: datetime) -> None:
@@ -121,6 +162,10 @@ def end_others(reader: User, *, but: SessionBase | None) -> int:
     here = _stored_key(but)
     ended, _ = (rows.exclude(session_key=here) if here else rows).delete()
     return ended
+
+
+def _first_in(user_agent: str, names: Iterable[tuple[str, re.Pattern[str]]]) -> str:
+    return next((name for name, pattern in names if pattern.search(user_agent)), "")
 
 
 def _stored_key(session: SessionBase | None) -> str | None:

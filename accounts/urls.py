@@ -10,6 +10,7 @@ from accounts import views
 urlpatterns = [
     path("api/v1/session", views.SessionView.as_view(), name="session"),
     path("api/v1/me", views.MeView.as_view(), name="me"),
+    path("i18n/setlang/", views.choose_language, name="set_language"),
     path("account/sessions/", views.SessionsPage.as_view(), name="account_sessions"),
     path("account/mfa/", include("allauth.mfa.urls")),
     path("account/", include("allauth.account.urls")),

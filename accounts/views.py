@@ -13,13 +13,14 @@ from django.middleware.csrf import get_token
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
+from django.views.i18n import LANGUAGE_QUERY_PARAMETER, set_language
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import clock, closing, identity, sessions
+from accounts import clock, closing, identity, languages, sessions
 from accounts.authentication import BrowserSessionAuthentication, IsReader
 from accounts.models import User
 from accounts.serializers import SessionSerializer
@@ -90,3 +91,10 @@ class SessionsPage(LoginRequiredMixin, TemplateView):
         if ended:
             messages.success(request, _("Signed out there."))
         return redirect("account_sessions")
+
+
+def choose_language(request: HttpRequest) -> HttpResponseBase:
+    """Switch to `language` and go back to `next` on this host; whoever is signed in gets mails in it from now on."""
+    if request.method == "POST" and isinstance(request.user, User):
+        languages.keep(request.user, request.POST.get(LANGUAGE_QUERY_PARAMETER, ""))
+    return set_language(request)
