@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 _PAGE = 100
 _LONGEST_REPORT = 500
+_OWED = (Status.PAST_DUE, Status.UNPAID, Status.INCOMPLETE)
 _ENDED = (Status.CANCELED, Status.INCOMPLETE_EXPIRED)
 
 
@@ -132,9 +133,13 @@ def _take(run: ReconcileRun, page: list[SubscriptionSnapshot], *, gateway: Gatew
     for finding in findings:
         if finding.difference:
             _repair(run, finding, gateway=gateway, now=now)
-    again = {theirs.id: theirs for theirs in page}
-    differing = [again[finding.subscription] for finding in findings if finding.difference]
-    repaired = [finding.subscription for finding in compare(differing) if not finding.difference]
+    _look_behind(page, gateway=gateway, now=now)
+    differing = {finding.subscription for finding in findings if finding.difference}
+    repaired = [
+        finding.subscription
+        for finding in compare([theirs for theirs in page if theirs.id in differing])
+        if not finding.difference
+    ]
     Subscription.objects.filter(stripe_id__in=repaired).update(proven_at=run.started_at)
     run.repaired += len(repaired)
     run.cursor = page[-1].id
@@ -151,6 +156,14 @@ def _repair(run: ReconcileRun, finding: Finding, *, gateway: Gateway, now: datet
         sync.request([customer], now=now)
         sync.customer(customer, gateway=gateway, now=now)
     _report(run, line)
+
+
+def _look_behind(page: list[SubscriptionSnapshot], *, gateway: Gateway, now: datetime) -> None:
+    """Look at the customers of whom a subscription does not tell all: its invoices say what is owed, and why."""
+    unsettled = {theirs.customer for theirs in page if theirs.pause_behavior or theirs.status in _OWED}
+    for customer in Customer.objects.filter(stripe_id__in=unsettled, synced_at__lt=now):
+        sync.request([customer.pk], now=now)
+        sync.customer(customer.pk, gateway=gateway, now=now)
 
 
 def _close(run: ReconcileRun, *, gateway: Gateway, now: datetime) -> None:

@@ -26,11 +26,12 @@ _TRIES = 8
 _BATCH = 200
 _UNFINISHED = (StripeEvent.State.RECEIVED, StripeEvent.State.PARKED)
 
+_CHECKOUT = "checkout.session."
 _ABOUT_THE_CATALOGUE = ("product.", "price.")
 _ABOUT_SOMEBODY = (
     "charge.dispute.",
     "charge.refunded",
-    "checkout.session.",
+    _CHECKOUT,
     "customer.",
     "invoice.",
     "invoice_payment.",
@@ -68,6 +69,8 @@ def due_ids(*, now: datetime, limit: int) -> list[int]:
 
 def process(event_pk: int, *, gateway: Gateway, now: datetime) -> int | None:
     """Work through one event; return the customer (primary key) who now waits for a sync, if that is what it meant.
+
+    Whatever else is in the inbox about the same customer is done with it: the look to come answers that too.
 
     Safe to call again and in parallel. Trouble is not raised; it is noted, and the event comes back after a pause,
     eight times; then it is `dead`, or `ignored` where it is merely nobody's.
@@ -141,9 +144,13 @@ def _is_ours(delivery: Delivery) -> bool:
     return delivery.event.type.startswith((*_ABOUT_SOMEBODY, *_ABOUT_THE_CATALOGUE))
 
 
+def _unfinished() -> QuerySet[StripeEvent]:
+    return StripeEvent.objects.filter(state__in=_UNFINISHED)
+
+
 def _due(*, now: datetime) -> QuerySet[StripeEvent]:
     free = Q(leased_until=None) | Q(leased_until__lte=now)
-    return StripeEvent.objects.filter(free, state__in=_UNFINISHED, next_attempt_at__lte=now)
+    return _unfinished().filter(free, next_attempt_at__lte=now)
 
 
 def _claim(event_pk: int, *, now: datetime) -> StripeEvent | None:
@@ -164,11 +171,14 @@ def _hand_on(event: StripeEvent, *, gateway: Gateway, now: datetime) -> int | No
     if customer is None:
         _park(event, now=now)
         return None
-    if event.type.startswith("checkout.session."):
+    if event.type.startswith(_CHECKOUT):
         _after_checkout(event, gateway=gateway, now=now)
+    # One look answers every event so far about this customer: ten of one renewal are worked through as one.
+    covered = _unfinished().filter(customer_id=event.customer_id).exclude(customer_id="")
+    also = list(covered.exclude(type__startswith=_CHECKOUT).values_list("pk", flat=True))
     with transaction.atomic():
         sync.request([customer], now=now)
-        _finish([event.pk], StripeEvent.State.DONE, now=now)
+        _finish([event.pk, *also], StripeEvent.State.DONE, now=now)
     return customer
 
 
@@ -218,7 +228,7 @@ def _park(event: StripeEvent, *, now: datetime) -> None:
 
 def _about_the_catalogue() -> QuerySet[StripeEvent]:
     kinds = Q(*(("type__startswith", prefix) for prefix in _ABOUT_THE_CATALOGUE), _connector=Q.OR)
-    return StripeEvent.objects.filter(kinds, state__in=_UNFINISHED)
+    return _unfinished().filter(kinds)
 
 
 def _unlocks() -> dict[str, tuple[str, ...]]:

@@ -245,8 +245,11 @@ class Shop:
             sync.customer(customer, gateway=self.gateway, now=self.now)
 
 
-def a_shop(*, seed: str = "shop", **options: Any) -> Shop:
-    """Open a shop with the plans Premium and Culture."""
+def a_shop(*, seed: str = "shop", refresh: bool = True, **options: Any) -> Shop:
+    """Open a shop with the plans Premium and Culture; without `refresh` our catalogue must know them already.
+
+    Shops of one seed have the same names for the same things.
+    """
     sandbox = Sandbox(seed=seed, wall=NOON.timestamp, **options)
     http = InProcessClient(sandbox)
     address = "http://localhost:8002"
@@ -261,5 +264,6 @@ def a_shop(*, seed: str = "shop", **options: Any) -> Shop:
     paywall.product("culture")
     shop.sell("premium_monthly", unlocks="premium")
     shop.sell("culture_monthly", unlocks="culture", amount=490)
-    catalogue.refresh(gateway=shop.gateway)
+    if refresh:
+        catalogue.refresh(gateway=shop.gateway)
     return shop
