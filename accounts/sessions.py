@@ -108,14 +108,11 @@ def device_name(user_agent: str) -> str:
 
     A program that we do not know goes by the name it gives itself.
     """
-    browser, system = _first_in(user_agent, _BROWSERS), _first_in(user_agent, _SYSTEMS)
-    if browser and system:
-        return gettext("%(browser)s on %(system)s") % {"browser": browser, "system": system}
-    if browser or system:
-        return browser or system
-    own_name = re.split(r"[/(;]", user_agent, maxsplit=1)[0].strip()
-    is_known = own_name and own_name != "Mozilla"
-    return own_name[:_LONGEST_NAME] if is_known else gettext("Unknown device")
+    system = _first_in(user_agent, _SYSTEMS)
+    program = _first_in(user_agent, _BROWSERS) or _own_name(user_agent)
+    if program and system:
+        return gettext("%(browser)s on %(system)s") % {"browser": program, "system": system}
+    return program or system or gettext("Unknown device")
 
 
 def note_sign_in(session: SessionBase, *, ip: str, user_agent: str, now: datetime) -> None:
@@ -166,6 +163,11 @@ def end_others(reader: User, *, but: SessionBase | None) -> int:
 
 def _first_in(user_agent: str, names: Iterable[tuple[str, re.Pattern[str]]]) -> str:
     return next((name for name, pattern in names if pattern.search(user_agent)), "")
+
+
+def _own_name(user_agent: str) -> str:
+    name = re.split(r"[/(;]", user_agent, maxsplit=1)[0].strip()
+    return "" if name == "Mozilla" else name[:_LONGEST_NAME]
 
 
 def _stored_key(session: SessionBase | None) -> str | None:
