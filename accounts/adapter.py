@@ -68,6 +68,12 @@ class AccountAdapter(DefaultAccountAdapter):
             mail_id = Mail.objects.values_list("pk", flat=True).get(dedup_key=key)
             transaction.on_commit(lambda: emails.deliver(mail_id, now=now))
 
+    def pretend_to_mail(self, email: str) -> None:
+        """Do the work of a code mail and write to nobody, so that time does not tell which addresses we know."""
+        with transaction.atomic():
+            self.send_mail("account/email/login_code", email, {"code": "000000"})
+            transaction.set_rollback(True)
+
     def is_safe_url(self, url: str) -> bool:
         """Allow paths of this service, and addresses on `SITE_URL` or a site in `CORS_ALLOWED_ORIGINS`."""
         return is_safe_target(url)

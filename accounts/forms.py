@@ -60,7 +60,9 @@ class RequestLoginCodeForm(CodeByMail, allauth_forms.RequestLoginCodeForm):
     def clean_email(self) -> str:
         """Check the address, and make sure that typing the code will prove it."""
         email = super().clean_email()
-        if self._user is not None:
+        if self._user is None:
+            get_adapter().pretend_to_mail(email)
+        else:
             sync_user_email_address(self._user)
         return email
 
@@ -97,6 +99,8 @@ class ResetPasswordForm(CodeByMail, allauth_forms.ResetPasswordForm):
     def clean_email(self) -> str:
         """Check the address, and make sure that typing the code will prove it."""
         email = super().clean_email()
+        if not self.users:
+            get_adapter().pretend_to_mail(email)
         for user in self.users:
             sync_user_email_address(user)
         return email
