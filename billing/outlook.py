@@ -258,7 +258,7 @@ def _status_text(row: Subscription, *, ends_at: datetime | None, needs_action: b
         return _("Ends on %(date)s") % {"date": words.day(ends_at)}
     if row.status == Status.TRIALING and row.trial_ends_at is not None:
         return _("Trial until %(date)s") % {"date": words.day(row.trial_ends_at)}
-    return _("Active")
+    return _("Active") if row.status in {Status.ACTIVE, Status.TRIALING} else row.status
 
 
 def _price_text(items: list[SubscriptionItem]) -> str:
