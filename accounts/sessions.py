@@ -29,7 +29,7 @@ _BROWSERS = (
     ("Samsung Internet", re.compile(r"\bSamsungBrowser/")),
     ("Vivaldi", re.compile(r"\bVivaldi/")),
     ("Firefox", re.compile(r"\b(Firefox|FxiOS)/")),
-    ("Chrome", re.compile(r"\b(Chrome|Chromium|CriOS)/")),
+    ("Chrome", re.compile(r"(Chrome|Chromium|CriOS)/")),
     ("Safari", re.compile(r"\bVersion/\S+ .*\bSafari/")),
 )
 _SYSTEMS = (
