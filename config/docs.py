@@ -6,10 +6,12 @@ from csp.decorators import csp_replace
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularSwaggerView
 
 
 # Swagger's page starts itself with an inline script and styles itself inline; nothing personal is on it.
+@method_decorator(require_safe, name="dispatch")
 @method_decorator(
     csp_replace({"script-src": ["'self'", "'unsafe-inline'"], "style-src": ["'self'", "'unsafe-inline'"]}),
     name="dispatch",

@@ -5,6 +5,7 @@ Every reader either returns a sound value or stops the start with one line that 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,18 +77,21 @@ class Env:
         return tuple(_origin(name, word) for word in self.words(name))
 
     def site_keys(self, name: str) -> dict[str, str]:
-        """Return the server-to-server keys as `{name: key}`; each is `name:key` with a key of 16 characters or more."""
-        keys: dict[str, str] = {}
+        """Return `{name of the site: SHA-256 of its key, in hex}`; the key itself is not kept.
+
+        Each pair is `name:key` with a key of 16 characters or more.
+        """
+        digests: dict[str, str] = {}
         for pair in self.words(name):
             match = _SITE_KEY.fullmatch(pair)
             if match is None:
                 raise EnvError(
                     name, "must be comma-separated name:key pairs, each key 16 characters or more."
                 )
-            if match["name"] in keys:
+            if match["name"] in digests:
                 raise EnvError(name, f"names {match['name']!r} twice.")
-            keys[match["name"]] = match["key"]
-        return keys
+            digests[match["name"]] = hashlib.sha256(match["key"].encode()).hexdigest()
+        return digests
 
     def path(self, name: str, *, default: Path | None = None) -> Path | None:
         """Return a file system path, or the default where none is set."""

@@ -179,8 +179,9 @@ def _headers(error: Exception, problem: Problem) -> dict[str, str]:
     headers: dict[str, str] = {}
     if problem.retry_after:
         headers["Retry-After"] = problem.retry_after
-    if isinstance(error, exceptions.Throttled) and error.wait is not None:
-        headers["Retry-After"] = str(max(1, round(error.wait)))
+    wait = getattr(error, "wait", None)  # of Throttled, in seconds
+    if wait is not None:
+        headers["Retry-After"] = str(max(1, round(wait)))
     challenge = getattr(error, "auth_header", None)
     if challenge:
         headers["WWW-Authenticate"] = challenge

@@ -40,7 +40,7 @@ CLOCK_FILE = env.path("CLOCK_FILE")
 if CLOCK_FILE is not None and not DEBUG:
     raise EnvError("CLOCK_FILE", "is for the demo and tests only; unset it.")
 
-SITE_API_KEYS = env.site_keys("SITE_API_KEYS")
+SITE_KEY_DIGESTS = env.site_keys("SITE_API_KEYS")
 CORS_ALLOWED_ORIGINS = list(env.origins("CORS_ALLOWED_ORIGINS"))
 CSRF_TRUSTED_ORIGINS = list({SITE_URL, *CORS_ALLOWED_ORIGINS})
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", default=0)
@@ -216,7 +216,7 @@ ACCOUNT_RATE_LIMITS = {
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 ALLAUTH_USER_CODE_FORMAT = {"numeric": True, "dashed": False, "length": 6}
 HEADLESS_CLIENTS = ("browser", "app")
-HEADLESS_TOKEN_STRATEGY = "accounts.sessions.HeaderTokens"
+HEADLESS_TOKEN_STRATEGY = "accounts.sessions.HeaderTokens"  # noqa: S105  a class of ours
 HEADLESS_ADAPTER = "accounts.adapter.HeadlessAdapter"
 HEADLESS_SERVE_SPECIFICATION = True
 HEADLESS_SPECIFICATION_TEMPLATE_NAME = None

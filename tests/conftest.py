@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,14 @@ _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 def now() -> datetime:
     """The moment at which most tests happen."""
     return datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def at_noon(settings: Any, tmp_path: Path, now: datetime) -> None:
+    """Set the clock of entry points to `now`, the noon at which the factories' stories play."""
+    clock = tmp_path / "clock"
+    clock.write_text(str(now.timestamp() - time.time()))
+    settings.CLOCK_FILE = clock
 
 
 @pytest.fixture(autouse=True, scope="session")

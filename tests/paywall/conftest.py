@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
-from typing import Any
-
 import pytest
 from django.conf import settings as django_settings
 from django.test import Client
 
 from accounts.models import User
-from tests.factories.paywall import NOON, reader
+from tests.factories.paywall import reader
 
 SITE = {"Authorization": "Api-Key site-key-for-tests-only"}
-
-
-@pytest.fixture
-def at_noon(settings: Any, tmp_path: Path) -> None:
-    """Set the clock of entry points to the noon at which the factories' stories play."""
-    clock = tmp_path / "clock"
-    clock.write_text(str(NOON.timestamp() - time.time()))
-    settings.CLOCK_FILE = clock
 
 
 @pytest.fixture

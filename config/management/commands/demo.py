@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -69,7 +70,7 @@ class Command(BaseCommand):
         demonstration.state_plans()
         catalogue.refresh(gateway=gateway.default())
         service, newspaper = (f"http://localhost:{port}" for port in ports[:2])
-        key = settings.SITE_API_KEYS["newspaper"]
+        key = os.environ["SITE_API_KEYS"].partition(",")[0].partition(":")[2]
         command = python(
             "-m", "paywall.demo", "state", "--api", service, "--site", newspaper, "--api-key", key
         )

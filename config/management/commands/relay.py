@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from accounts.tasks import deliver_mails
-from billing.tasks import process_events, sync_customers
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, close_old_connections
 from kombu.exceptions import OperationalError
 
 from accounts import clock, emails
+from accounts.tasks import deliver_mails
 from billing import inbox, sync
+from billing.tasks import process_events, sync_customers
 
 logger = logging.getLogger(__name__)
 
