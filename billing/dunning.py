@@ -65,7 +65,7 @@ def tell(customer: Customer, *, now: datetime) -> None:
 
     Never raises because of a mail: what a reader has paid for must not wait for a template.
     """
-    if customer.reader is None:
+    if customer.reader is None or _has_left(customer, customer.reader):
         return
     notices = [
         notice
@@ -85,12 +85,17 @@ def to_remind() -> QuerySet[Customer]:
 
 def remind(customer: Customer, *, now: datetime) -> None:
     """Queue what a reader should know ahead: a card that will have expired, a yearly renewal."""
-    if customer.reader is None:
+    if customer.reader is None or _has_left(customer, customer.reader):
         return
     notices = [
         notice for subscription in _subscriptions(customer) for notice in _ahead(subscription, now=now)
     ]
     _queue_new(customer.reader, notices, now=now)
+
+
+def _has_left(customer: Customer, reader: User) -> bool:
+    """Tell whether the account is closed: news of it may still come from Stripe, and is nobody's any more."""
+    return customer.deleted_at is not None and not reader.is_active
 
 
 def _subscriptions(customer: Customer) -> QuerySet[Subscription]:

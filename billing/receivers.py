@@ -15,7 +15,7 @@ from accounts.signals import email_changed, reader_closing
 from billing import calls, gateway, sync, waiting
 from billing.errors import BillingError
 from billing.gateway import Gateway
-from billing.models import Customer
+from billing.models import Customer, PaymentMethod, StripeEvent
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ def end_billing(sender: object, *, reader: User, now: datetime, **_more: Any) ->
     """
     for customer in Customer.objects.filter(reader=reader, deleted_at=None):
         _delete(customer, stripe=gateway.default(), now=now)
+    _forget_who_it_was(reader)
 
 
 def _delete(customer: Customer, *, stripe: Gateway, now: datetime) -> None:
@@ -46,6 +47,14 @@ def _delete(customer: Customer, *, stripe: Gateway, now: datetime) -> None:
         now=now,
     )
     waiting.for_sync(customer.pk, gateway=stripe, now=now)
+
+
+def _forget_who_it_was(reader: User) -> None:
+    """Keep the invoices, which tax law asks for, and nothing that says whose they were."""
+    customers = Customer.objects.filter(reader=reader)
+    PaymentMethod.objects.filter(customer__in=customers).delete()
+    StripeEvent.objects.filter(customer_id__in=customers.values("stripe_id")).update(payload=None)
+    customers.update(email="")
 
 
 def _tell_addresses(reader_pk: int, *, now: datetime) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 from django.test import TestCase
 
-from accounts.models import User
+from accounts import closing
+from accounts.models import Mail, User
 from accounts.signals import email_changed, reader_closing
+from billing import inbox, sync
 from billing.errors import StripeTrouble
-from billing.models import Customer, Subscription
+from billing.models import Customer, StripeEvent, Subscription
 from tests.billing.market import Market
 from tests.factories.accounts import a_reader
+from tests.factories.billing import a_delivery
 
 
 @pytest.fixture
@@ -64,3 +67,19 @@ def test_a_closing_stops_where_stripe_does_not_answer(market: Market, reader: Us
     with pytest.raises(StripeTrouble):
         reader_closing.send(sender=User, reader=reader, now=market.now)
     assert Customer.objects.filter(reader=reader, deleted_at=None).exists()
+
+
+def test_after_closing_nothing_says_who_it_was_and_nobody_is_written_to(market: Market, reader: User) -> None:
+    address, customer = reader.email, market.customer(reader)
+    inbox.receive(
+        a_delivery(about={"id": customer.stripe_id, "object": "customer", "email": address}), now=market.now
+    )
+    closing.close(reader, now=market.now)
+    sync.request([customer.pk], now=market.now)  # Stripe's own news of it comes later
+    sync.customer(customer.pk, gateway=market.gateway, now=market.now)
+    customer.refresh_from_db()
+    assert customer.email == ""
+    assert customer.invoices.count() == 1
+    assert not customer.cards.exists()
+    assert not StripeEvent.objects.exclude(payload=None).exists()
+    assert not Mail.objects.exists()
