@@ -87,6 +87,13 @@ class TestPicture:
         assert {theirs.raw_status for theirs in picture.subscriptions} <= {"canceled"}
         assert picture.cards == ()
 
+    def test_has_what_has_ended_too(self, shop: Shop) -> None:
+        customer = shop.customer()
+        subscription = str(shop.subscribe(customer.stripe_id))
+        shop.gateway.cancel_now(subscription=subscription, key="end")
+        (theirs,) = shop.gateway.picture(customer.stripe_id).subscriptions
+        assert (theirs.id, theirs.raw_status) == (subscription, "canceled")
+
     def test_of_nobody_is_gone(self, shop: Shop) -> None:
         with pytest.raises(StripeGone):
             shop.gateway.picture("cus_never_was")

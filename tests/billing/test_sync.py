@@ -10,7 +10,7 @@ import pytest
 
 from billing import sync
 from billing.errors import StripeTrouble
-from billing.models import Customer, OpenProduct, Subscription
+from billing.models import Customer, OpenProduct, Subscription, SubscriptionItem
 from billing.snapshots import CustomerPicture
 from billing.sync import SyncOutcome
 from paywall import entitlements
@@ -258,6 +258,16 @@ def test_a_surprise_while_writing_leaves_everything_as_it_was_and_comes_back(sho
     assert not Subscription.objects.exists()
     assert sync.waiting_ids(now=shop.now + timedelta(seconds=2), limit=10) == [customer.pk]
     assert shop.sync(customer) is SyncOutcome.DONE
+
+
+def test_lines_that_are_gone_at_stripe_are_gone_here(shop: Shop) -> None:
+    customer = shop.customer()
+    shop.subscribe(customer.stripe_id)
+    shop.sync(customer)
+    (line,) = SubscriptionItem.objects.values()
+    SubscriptionItem.objects.create(**{**line, "id": None, "stripe_id": "si_gone"})
+    shop.sync(customer)
+    assert [row.stripe_id for row in SubscriptionItem.objects.all()] == [line["stripe_id"]]
 
 
 def test_a_plan_that_unlocks_nothing_of_ours_gives_nothing(shop: Shop) -> None:
