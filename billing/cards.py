@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -97,7 +98,8 @@ def finish(session_id: str, *, reader: User | None = None, gateway: Gateway, now
 
 
 def _customer_of(reader: User) -> Customer:
-    customer = Customer.objects.filter(reader=reader, deleted_at=None).first()
+    ours = Customer.objects.filter(reader=reader, livemode=settings.STRIPE_LIVEMODE, deleted_at=None)
+    customer = ours.first()
     if customer is None:
         raise NothingToDo(_("There is no card on file to replace."))
     return customer
