@@ -22,7 +22,7 @@ from kombu.transport import TRANSPORT_ALIASES, filesystem
 class Channel(filesystem.Channel):
     """Messages as files of one folder, mode 0700, named so that they sort by age."""
 
-    def _put(self, queue: str, message: Any, **kwargs: Any) -> None:  # noqa: ARG002
+    def _put(self, queue: str, message: Any, **kwargs: Any) -> None:  # type: ignore[override]  # noqa: ARG002
         final = self._folder / f"{time.time_ns():020d}_{uuid.uuid4().hex}.{queue}.msg"
         partial = final.with_suffix(".tmp")
         partial.write_text(json.dumps(message), encoding="utf-8")
