@@ -1,223 +1,27 @@
-"""Stripe's JSON to frozen values: the only parser. Knows the shapes of the pinned API version, nothing else.
+"""From Stripe's JSON to values: the only parser. Knows the shapes of the pinned API version, nothing else.
 
 Every parser takes plain dicts (the gateway unpacks Stripe's objects at its edge) and tolerates unknown enum values;
-ids may come expanded or not. Money is integer minor units with a lower-case currency; times are aware UTC.
+ids may come expanded or not. Of events nothing but ids is read, so they may be of any version.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
-
-class Status(StrEnum):
-    """A subscription's status; `UNKNOWN` stands for a word that this version of the API does not have."""
-
-    INCOMPLETE = "incomplete"
-    INCOMPLETE_EXPIRED = "incomplete_expired"
-    TRIALING = "trialing"
-    ACTIVE = "active"
-    PAST_DUE = "past_due"
-    CANCELED = "canceled"
-    UNPAID = "unpaid"
-    PAUSED = "paused"
-    UNKNOWN = "unknown"
-
-    @classmethod
-    def of(cls, word: str) -> Status:
-        """Read Stripe's word; one that we do not know is `UNKNOWN`."""
-        return next((status for status in cls if status.value == word), cls.UNKNOWN)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether Stripe may still charge for it, now or after a fix; a word we do not know might."""
-        return self not in {Status.CANCELED, Status.INCOMPLETE_EXPIRED}
-
-
-@dataclass(frozen=True, slots=True)
-class CardSnapshot:
-    """A payment method on file; `brand` and the rest are empty for types that are not cards."""
-
-    id: str
-    customer: str | None
-    type: str
-    brand: str
-    last4: str
-    exp_month: int | None
-    exp_year: int | None
-    fingerprint: str
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceSnapshot:
-    """An invoice with what its latest payment attempt said."""
-
-    id: str
-    customer: str
-    subscription: str | None
-    number: str
-    status: str  # draft, open, paid, uncollectible, void
-    billing_reason: str
-    currency: str
-    amount_due: int
-    amount_paid: int
-    amount_remaining: int
-    total: int
-    attempt_count: int
-    attempted: bool
-    next_payment_attempt: datetime | None
-    created_at: datetime
-    finalized_at: datetime | None
-    paid_at: datetime | None
-    hosted_url: str
-    pdf_url: str
-    automatic: bool  # collection_method == charge_automatically
-    failure_code: str = ""  # decline code where there is one, else the error's code
-    needs_action: bool = False  # the bank wants a confirmation (3-D Secure)
-    payment_intent: str | None = None
-    failed_card: str | None = None  # the payment method of the attempt that failed
-
-
-@dataclass(frozen=True, slots=True)
-class ItemSnapshot:
-    """One line of a subscription."""
-
-    id: str
-    price: str
-    product: str
-    quantity: int
-    unit_amount: int | None
-    currency: str
-    interval: str
-    interval_count: int
-    period_starts_at: datetime
-    period_ends_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriptionSnapshot:
-    """A subscription as Stripe sees it."""
-
-    id: str
-    customer: str
-    status: Status
-    raw_status: str
-    items: tuple[ItemSnapshot, ...]
-    starts_at: datetime
-    trial_ends_at: datetime | None
-    cancel_at: datetime | None
-    cancel_at_period_end: bool
-    canceled_at: datetime | None
-    ended_at: datetime | None
-    pause_behavior: str  # "" where collection is not paused
-    pause_resumes_at: datetime | None
-    automatic: bool
-    default_card: str | None
-    latest_invoice: str | None
-    currency: str
-    created_at: datetime
-
-    @property
-    def period_ends_at(self) -> datetime | None:
-        """The end of the latest period over all items; None without items."""
-        return max((item.period_ends_at for item in self.items), default=None)
-
-    @property
-    def period_starts_at(self) -> datetime | None:
-        """The start of the latest period over all items; None without items."""
-        return max((item.period_starts_at for item in self.items), default=None)
-
-    @property
-    def scheduled_end(self) -> datetime | None:
-        """When it will end by a wish already stated, by date or at the period's end; None where it goes on."""
-        if self.cancel_at is not None:
-            return self.cancel_at
-        return self.period_ends_at if self.cancel_at_period_end else None
-
-
-@dataclass(frozen=True, slots=True)
-class CustomerSnapshot:
-    """A customer; of a deleted one only the id is known."""
-
-    id: str
-    deleted: bool
-    email: str
-    reader: str | None  # our reader's public id, from the customer's metadata
-    currency: str
-    balance: int
-    default_card: str | None
-    livemode: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CustomerPicture:
-    """All that one sync fetches: the customer and everything of theirs that we mirror."""
-
-    customer: CustomerSnapshot
-    subscriptions: tuple[SubscriptionSnapshot, ...] = ()
-    invoices: tuple[InvoiceSnapshot, ...] = ()
-    cards: tuple[CardSnapshot, ...] = ()
-
-    def card_for(self, subscription: SubscriptionSnapshot) -> CardSnapshot | None:
-        """Return the card that the subscription's next invoice is charged to, where it is on file."""
-        wanted = subscription.default_card or self.customer.default_card
-        return next((card for card in self.cards if card.id == wanted), None)
-
-
-@dataclass(frozen=True, slots=True)
-class PriceSnapshot:
-    """A price with its product, as the catalogue needs it."""
-
-    id: str
-    slug: str  # Stripe's lookup_key
-    active: bool
-    unit_amount: int | None
-    currency: str
-    interval: str
-    interval_count: int
-    trial_days: int
-    product: str
-    product_name: str
-    product_description: str
-    product_active: bool
-    unlocks: tuple[str, ...]  # from the product's metadata; empty: not ours
-    livemode: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CheckoutSnapshot:
-    """A hosted Checkout session."""
-
-    id: str
-    mode: str  # subscription, setup, payment
-    status: str  # open, complete, expired
-    payment_status: str
-    url: str | None
-    customer: str | None
-    subscription: str | None
-    setup_intent: str | None
-    card: str | None  # the payment method that a finished setup session stored
-    reader: str | None  # client_reference_id
-    expires_at: datetime
-    purpose: str = ""  # from our metadata
-
-
-@dataclass(frozen=True, slots=True)
-class EventSnapshot:
-    """A delivery, of which only ids are ever believed."""
-
-    id: str
-    type: str
-    api_version: str
-    livemode: bool
-    created_at: datetime
-    object_id: str
-    object_type: str
-    customer: str | None
+from billing.snapshots.values import (
+    CardSnapshot,
+    CheckoutSnapshot,
+    CustomerSnapshot,
+    EventSnapshot,
+    InvoiceSnapshot,
+    ItemSnapshot,
+    PriceSnapshot,
+    Status,
+    SubscriptionSnapshot,
+)
 
 
 def customer(data: Mapping[str, Any]) -> CustomerSnapshot:
