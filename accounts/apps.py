@@ -12,5 +12,5 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect receivers, checks and what the API document needs."""
-        from accounts import checks, receivers, schema  # noqa: F401
+        """Connect receivers and checks."""
+        from accounts import checks, receivers  # noqa: F401

@@ -9,6 +9,8 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularSwaggerView
 
+from accounts import schema as _credentials  # noqa: F401  names our kinds of credentials in the document
+
 
 # Swagger's page starts itself with an inline script and styles itself inline; nothing personal is on it.
 @method_decorator(require_safe, name="dispatch")
