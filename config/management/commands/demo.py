@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -50,7 +49,7 @@ class Command(BaseCommand):
         self._say("Starting sandbox, service, worker, schedule, relay and newspaper")
         supervisor.start(_programs(ports))
         try:
-            if supervisor.wait_until(lambda: all(_answers(port) for port in ports), seconds=_START_SECONDS):
+            if supervisor.wait_until(lambda: _all_answer(ports), seconds=_START_SECONDS):
                 self._seed(ports)
                 self._print_addresses(ports)
             elif not supervisor.has_dead:
@@ -111,7 +110,7 @@ def _programs(ports: tuple[int, int, int]) -> tuple[Program, ...]:
     mails = str(settings.EMAIL_FILE_PATH)
     hook = ("--webhook-url", f"{api}/stripe/webhook/", "--webhook-secret", secret)
     files = ("--clock-file", str(settings.CLOCK_FILE), "--snapshot", str(var / "sandbox.json"))
-    serve = ("--interface", "wsgi", "--host", "127.0.0.1", "--port", service, "--blocking-threads", "8")
+    serve = ("--interface", "wsgi", "--host", "127.0.0.1", "--port", service, "--blocking-threads", "4")
     return (
         Program("sandbox", python("-m", "billing.sandbox", "--port", sandbox, *hook, *files)),
         Program("web", python("-m", "granian", *serve, "config.wsgi:application")),
@@ -125,12 +124,15 @@ def _programs(ports: tuple[int, int, int]) -> tuple[Program, ...]:
     )
 
 
-def _answers(port: int) -> bool:
+def _all_answer(ports: tuple[int, int, int]) -> bool:
+    service, newspaper, sandbox = (f"http://localhost:{port}" for port in ports)
+    return all(map(_answers, (f"{sandbox}/_control/clock", f"{newspaper}/health", f"{service}/health/live")))
+
+
+def _answers(address: str) -> bool:
     try:
-        with urllib.request.urlopen(f"http://localhost:{port}/", timeout=5):
+        with urllib.request.urlopen(address, timeout=5):  # noqa: S310  a loopback address of ours
             return True
-    except urllib.error.HTTPError:
-        return True
     except OSError:
         return False
 
