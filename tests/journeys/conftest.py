@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any, TypeVar
@@ -49,6 +50,11 @@ class Demo:
         body = {"customer": customer, "card": number}
         requests.post(f"{self.sandbox}/_control/card", json=body, timeout=20).raise_for_status()
         self.wait_for_deliveries()
+
+    def now(self) -> datetime:
+        """Return the moment that it is in this demo."""
+        answer = requests.get(f"{self.sandbox}/_control/clock", timeout=20).json()
+        return datetime.fromtimestamp(answer["now"], tz=UTC)
 
     def wait_for_deliveries(self) -> None:
         """Wait until the sandbox has delivered every webhook."""

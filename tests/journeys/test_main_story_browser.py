@@ -29,6 +29,7 @@ class Browser:
         self.page = page
         self.demo = demo
         self.article = f"{demo.newspaper}/articles/{ARTICLE.id}/"
+        self.moment_of_refusal = ""
         self._station = 0
         page.set_default_timeout(20_000)
 
@@ -178,6 +179,7 @@ def _after_the_grace_the_wall_says_why(browser: Browser) -> None:
     browser.advance("Advance a day")
     browser.reload_until_wall("0341")
     browser.expect_wall("0341")
+    browser.moment_of_refusal = browser.demo.now().strftime("%Y-%m-%dT%H:%M:%S")
     assert "ubscribe again" not in browser.page.locator(".wall").inner_text()
     browser.keep("card-failed")
 
@@ -228,7 +230,45 @@ def _staff_see_why(browser: Browser) -> None:
     page.get_by_role("textbox", name="Email").fill(STAFF[0])
     page.get_by_label("Password").fill(STAFF[1])
     browser.press("Sign in")
-    page.goto(f"{browser.demo.service}/admin/accounts/user/?q={EMAIL}")
-    browser.keep("admin-readers")
+    _staff_find_everything_about_a_reader(browser)
+    assert _explained(browser, at="") == "subscription_ended"
+    browser.keep("explain-now")
+    assert _explained(browser, at=browser.moment_of_refusal) == "payment_failed"
+    browser.keep("explain-then")
+
+
+def _staff_find_everything_about_a_reader(browser: Browser) -> None:
+    page = browser.page
+    page.goto(f"{browser.demo.service}/admin/accounts/user/")
+    page.locator("#searchbar").fill(EMAIL)
+    page.locator("#changelist-search input[type=submit]").click()
     page.get_by_role("link", name=EMAIL).first.click()
     browser.keep("admin-reader")
+    page.get_by_role("link", name="Rights and their history").click()
+    expect(page.locator("#result_list tbody tr").nth(2)).to_be_visible()
+    browser.keep("admin-rights")
+    for model, words in (
+        ("customer", EMAIL),
+        ("subscription", "canceled"),
+        ("invoice", "paid"),
+        ("stripeevent", "invoice.paid"),
+    ):
+        page.goto(f"{browser.demo.service}/admin/billing/{model}/")
+        expect(page.locator("#result_list")).to_contain_text(words)
+        page.locator("#result_list th a").first.click()
+        expect(page.locator("#content h1")).to_be_visible()
+        browser.keep(f"admin-{model}")
+
+
+def _explained(browser: Browser, *, at: str) -> str:
+    page = browser.page
+    page.goto(f"{browser.demo.service}/admin/accounts/user/?q={EMAIL}")
+    page.get_by_role("link", name=EMAIL).first.click()
+    page.get_by_role("link", name="Explain an access").click()
+    page.get_by_label("Article", exact=False).first.fill(ARTICLE.id)
+    if at:
+        page.locator("[name=at]").fill(at)
+        page.locator("[name=known_at]").fill(at)
+    browser.press("Explain")
+    expect(page.locator("#steps")).to_be_visible()
+    return page.locator("#decision tr", has_text="Reason").locator("td").inner_text()
