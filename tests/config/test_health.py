@@ -1,0 +1,44 @@
+"""The health pages say which part is not well."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts import clock
+from billing.models import StripeEvent
+
+pytestmark = pytest.mark.django_db
+
+
+def test_live_needs_nothing(client: Client, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        assert client.get("/health/live").json() == {"status": "ok"}
+
+
+def test_ready_names_each_part(client: Client) -> None:
+    answer = client.get("/health/ready")
+    assert answer.status_code == 200
+    expected = {"status": "ok", "database": "ok", "cache": "ok", "broker": "ok", "inbox": "ok"}
+    assert answer.json() == expected
+
+
+def test_ready_tells_of_events_that_nobody_works_on(client: Client) -> None:
+    received_at = clock.now() - timedelta(minutes=2)
+    StripeEvent.objects.create(
+        event_id="evt_1", type="invoice.paid", livemode=False, created_at=received_at,
+        received_at=received_at, next_attempt_at=received_at,
+    )  # fmt: skip
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()["inbox"]) == (503, "behind")
+
+
+def test_ready_tells_of_a_broker_that_is_gone(client: Client, settings: Any) -> None:
+    settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
+    settings.CELERY_BROKER_TRANSPORT_OPTIONS = {}
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()["broker"]) == (503, "unreachable")
+    assert answer.json()["database"] == "ok"
