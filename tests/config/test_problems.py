@@ -16,7 +16,6 @@ from billing import errors as billing_errors
 from config import problems
 from paywall import errors as paywall_errors
 
-
 # Told as an error of the field that caused it.
 _ANSWERED_BY_THEIR_VIEW = {billing_errors.CursorUnknown}
 
