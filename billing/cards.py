@@ -6,6 +6,8 @@ may run any number of times, also at once, and charges each open invoice at most
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -15,10 +17,12 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from billing import calls, links, waiting, words
-from billing.errors import CardRefused, NothingToDo, StripeGone, StripeTrouble
+from billing.errors import CardRefused, NothingToDo, StripeGone, StripeRefused, StripeTrouble
 from billing.gateway import Gateway
 from billing.models import Customer, Subscription
 from billing.snapshots import CheckoutSnapshot, CustomerPicture, InvoiceSnapshot, Status, SubscriptionSnapshot
+
+logger = logging.getLogger(__name__)
 
 _UNPAID = frozenset({Status.PAST_DUE, Status.UNPAID})
 _DECLINED = "declined:"
@@ -32,6 +36,7 @@ class Stored(StrEnum):
     REFUSED = "refused"  # stored, but it could not pay what is open
     CONFIRMING = "confirming"  # stored and charged; the news is still on its way here
     UNFINISHED = "unfinished"  # the form was left
+    REPLACED = "replaced"  # the form is an old one: another card has taken the place of its card since
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,8 @@ def start_form(reader: User, *, return_url: str, gateway: Gateway, now: datetime
     customer = _customer_of(reader)
     session = calls.recorded(
         purpose="card_form",
-        subject=customer.stripe_id,
+        # A form that leads back elsewhere is another call: Stripe refuses a key that comes with other words.
+        subject=f"{customer.stripe_id}:{hashlib.sha256(return_url.encode()).hexdigest()[:16]}",
         call=lambda key: gateway.start_card_form(
             customer=customer.stripe_id,
             currency=customer.currency or _currency(customer),
@@ -84,6 +90,8 @@ def finish(session_id: str, *, reader: User | None = None, gateway: Gateway, now
     picture = gateway.picture(customer.stripe_id)
     if session.card not in {card.id for card in picture.cards}:
         raise StripeGone(_("This card is no longer on file."))
+    if _is_replaced(customer, session, picture):
+        return Outcome(Stored.REPLACED)
     live = tuple(theirs for theirs in picture.subscriptions if theirs.status.is_open)
     _make_default(customer, session, live, gateway=gateway, now=now)
     refused = [
@@ -120,6 +128,25 @@ def _owner(session: CheckoutSnapshot, *, reader: User | None) -> Customer:
     return customer
 
 
+def _is_replaced(customer: Customer, session: CheckoutSnapshot, picture: CustomerPicture) -> bool:
+    """Tell whether another card was put in the place of this form's card since.
+
+    Coming back to an old form, or hearing of it late, must neither bring back its card nor charge it.
+    """
+    default = picture.customer.default_card
+    if default is None or default == session.card:
+        return False
+    if _is_stored(customer, session):
+        return True
+    # Also where our records of either form are lost: of two cards the later one is meant.
+    stored_at = {card.id: card.created_at for card in picture.cards}
+    return default in stored_at and stored_at[default] > stored_at[session.card or ""]
+
+
+def _is_stored(customer: Customer, session: CheckoutSnapshot) -> bool:
+    return calls.outcome(purpose="default_card", subject=f"{customer.stripe_id}:{session.id}") is not None
+
+
 def _make_default(
     customer: Customer,
     session: CheckoutSnapshot,
@@ -128,15 +155,14 @@ def _make_default(
     gateway: Gateway,
     now: datetime,
 ) -> None:
-    card, subject = session.card or "", f"{customer.stripe_id}:{session.id}"
-    if calls.outcome(purpose="default_card", subject=subject) is not None:
-        return  # coming back to an old form must not bring back its card
+    if _is_stored(customer, session):
+        return
     calls.recorded(
         purpose="default_card",
-        subject=subject,
+        subject=f"{customer.stripe_id}:{session.id}",
         call=lambda key: gateway.use_card(
             customer=customer.stripe_id,
-            card=card,
+            card=session.card or "",
             subscriptions=tuple(one.id for one in subscriptions),
             key=key,
         ),
@@ -158,7 +184,7 @@ def _open_invoices(picture: CustomerPicture) -> list[InvoiceSnapshot]:
 def _pay(
     invoice: InvoiceSnapshot, session: CheckoutSnapshot, *, gateway: Gateway, now: datetime
 ) -> Outcome | None:
-    """Pay one invoice, once per form; None when it is paid."""
+    """Pay one invoice, once per form; None when nothing is open on it any more."""
     card = session.card or ""
     subject = f"{invoice.id}:{card}:{session.id}"
 
@@ -171,7 +197,12 @@ def _pay(
 
     answer = calls.outcome(purpose="pay", subject=subject)
     if answer is None:
-        answer = calls.recorded(purpose="pay", subject=subject, call=call, now=now)
+        try:
+            answer = calls.recorded(purpose="pay", subject=subject, call=call, now=now)
+        except StripeRefused as refusal:
+            # Not the card's no. It must not keep the other invoices from being paid, nor us from looking.
+            logger.warning("Invoice %s could not be paid: %s", invoice.id, refusal)
+            return Outcome(Stored.REFUSED, words.refusal("processing_error"), links.card())
     if not answer.startswith(_DECLINED):
         return None
     code = answer.removeprefix(_DECLINED)

@@ -235,9 +235,12 @@ class StripeGateway:
                     )
             except StripeGone:
                 continue
+            except StripeRefused:
+                if self._subscription(subscription).status.is_open:
+                    raise
 
     def pay_invoice(self, *, invoice: str, card: str, key: str) -> InvoiceSnapshot:
-        """Pay an open invoice with this card now; one already paid is returned as it is."""
+        """Pay an open invoice with this card now; one already paid, or void by now, is returned as it is."""
         try:
             with translated():
                 paid = self._v1.invoices.pay(invoice, {"payment_method": card}, {"idempotency_key": key})
@@ -246,7 +249,7 @@ class StripeGateway:
         except StripeRefused:
             with translated():
                 found = snapshots.invoice(_plain(self._v1.invoices.retrieve(invoice)))
-            if found.status != "paid":
+            if found.status not in {"paid", "void"}:
                 raise
             return found
         return snapshots.invoice(_plain(paid))

@@ -114,11 +114,11 @@ class Gateway(Protocol):
         ...
 
     def use_card(self, *, customer: str, card: str, subscriptions: tuple[str, ...], key: str) -> None:
-        """Make a card the default of the customer and of these subscriptions."""
+        """Make a card the default of the customer and of these subscriptions; one that has ended is left."""
         ...
 
     def pay_invoice(self, *, invoice: str, card: str, key: str) -> InvoiceSnapshot:
-        """Pay an open invoice with this card now; one already paid is returned as it is.
+        """Pay an open invoice with this card now; one already paid, or void by now, is returned as it is.
 
         :raises CardRefused: the card was declined, or the bank wants a confirmation (code `authentication_required`).
         """

@@ -138,6 +138,7 @@ def card(data: Mapping[str, Any]) -> CardSnapshot:
         exp_month=face.get("exp_month"),
         exp_year=face.get("exp_year"),
         fingerprint=face.get("fingerprint") or "",
+        created_at=moment(data["created"]),
     )
 
 

@@ -43,6 +43,7 @@ class CardSnapshot:
     exp_month: int | None
     exp_year: int | None
     fingerprint: str
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

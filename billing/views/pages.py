@@ -76,7 +76,7 @@ def card(request: HttpRequest) -> HttpResponse:
                 _("There is no card on file yet. It is stored when you subscribe."),
                 links.subscribe(),
             )
-        except StripeTrouble:
+        except (StripeTrouble, StripeRefused):
             return _try_again(request, links.card(return_url=return_url))
         return _see_other(url)
     context = {"state": outlook.of(reader, now=clock.now()), "return_url": return_url}
@@ -177,7 +177,7 @@ def _arrive_from_card_form(request: HttpRequest) -> HttpResponse:
             return _see_other(outcome.url)
         case Stored.REFUSED:
             return _say(request, outcome.text, links.card(return_url=return_url), level=messages.ERROR)
-        case Stored.UNFINISHED:
+        case Stored.UNFINISHED | Stored.REPLACED:
             return _see_other(links.card(return_url=return_url))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from accounts.models import User
 from billing import cards, outlook, subscribing
 from billing.cards import Stored
 from billing.errors import NothingToDo, StripeGone, StripeTrouble
-from billing.models import Customer, Invoice, Subscription
-from tests.billing.market import CONFIRMING_CARD, FAILING_CARD, Market
+from billing.models import Customer, Invoice, OutboundCall, Subscription
+from billing.snapshots import CustomerPicture
+from tests.billing.market import BACK, CONFIRMING_CARD, FAILING_CARD, Market
 from tests.factories.accounts import a_reader
 
 
@@ -172,3 +174,83 @@ def test_grace_ends_in_reading_again(market: Market, reader: User) -> None:
     state = outlook.of(reader, now=market.now)
     assert state is not None
     assert state.status == "active"
+
+
+class Meanwhile:
+    """A gateway with which something else happens at Stripe right after the first look."""
+
+    def __init__(self, gateway: Any, happens: Callable[[], object]) -> None:
+        self._gateway, self._happens = gateway, [happens]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._gateway, name)
+
+    def picture(self, customer: str) -> CustomerPicture:
+        picture: CustomerPicture = self._gateway.picture(customer)
+        while self._happens:
+            self._happens.pop()()
+        return picture
+
+
+def test_an_old_form_charges_nothing_to_its_card(market: Market, reader: User) -> None:
+    old = market.card_form(reader, card="5555555555554444")
+    finish(market, old, reader)
+    finish(market, market.card_form(reader, card=FAILING_CARD), reader)
+    market.pass_time(reader, months=1)
+    charges = len(market.objects("charge"))
+    for who in (reader, None):  # who comes back by the browser's history; a delivery that comes late or again
+        assert finish(market, old, who).state is Stored.REPLACED
+    assert len(market.objects("charge")) == charges
+    assert Subscription.objects.get().status == "past_due"
+
+
+def test_an_old_form_is_known_by_its_card_where_our_records_are_lost(market: Market, reader: User) -> None:
+    old = market.card_form(reader, card="5555555555554444")
+    market.sandbox.advance(seconds=60)
+    finish(market, market.card_form(reader), reader)
+    OutboundCall.objects.all().delete()
+    assert finish(market, old, None).state is Stored.REPLACED
+    state = outlook.of(reader, now=market.now)
+    assert state is not None
+    assert state.card is not None
+    assert state.card.last4 == "4242"
+
+
+def test_an_invoice_voided_meanwhile_is_no_failure(market: Market, reader: User) -> None:
+    session, invoice = market.card_form(reader), Invoice.objects.get(status="open").stripe_id
+    gateway = Meanwhile(market.gateway, lambda: market.sdk.v1.invoices.void_invoice(invoice))
+    outcome = cards.finish(session, reader=reader, gateway=gateway, now=market.now)  # type: ignore[arg-type]
+    assert outcome.state is Stored.PAID
+    assert Invoice.objects.get(stripe_id=invoice).status == "void"
+
+
+def test_a_subscription_ended_meanwhile_does_not_keep_the_card_from_the_others(
+    market: Market, reader: User
+) -> None:
+    finish(market, market.card_form(reader), reader)
+    market.buy(reader, "culture_monthly")
+    session, ended = market.card_form(reader, card="5555555555554444"), Subscription.objects.earliest("pk")
+    gateway = Meanwhile(market.gateway, lambda: market.sdk.v1.subscriptions.cancel(ended.stripe_id))
+    outcome = cards.finish(session, reader=reader, gateway=gateway, now=market.now)  # type: ignore[arg-type]
+    assert outcome.state is Stored.PAID
+    assert Subscription.objects.get(status="active").default_card == market.gateway.checkout(session).card
+
+
+def test_a_refusal_that_is_not_the_card_s_keeps_no_other_invoice_from_being_paid(
+    market: Market, reader: User
+) -> None:
+    finish(market, market.card_form(reader), reader)
+    market.buy(reader, "culture_monthly")
+    market.fail_renewal(reader)
+    first, second = Invoice.objects.filter(status="open").order_by("created_at", "pk")
+    market.fault(target="api", kind="status", match=f"POST /v1/invoices/{first.stripe_id}/pay", status=400)
+    assert finish(market, market.card_form(reader), reader).state is Stored.REFUSED
+    assert Invoice.objects.get(pk=second.pk).status == "paid"
+
+
+def test_a_form_that_leads_back_elsewhere_is_another_call(market: Market, reader: User) -> None:
+    market.fault(target="api", kind="slow", match="POST /v1/checkout/sessions", seconds=6.5)
+    with pytest.raises(StripeTrouble):
+        cards.start_form(reader, return_url=BACK, gateway=market.gateway, now=market.now)
+    elsewhere = f"{BACK}-2"
+    assert cards.start_form(reader, return_url=elsewhere, gateway=market.gateway, now=market.now)

@@ -153,7 +153,9 @@ class TestOthers:
     def test_reads_a_card_and_a_means_that_is_none(self) -> None:
         theirs = snapshots.card(about("payment_method.detached"))
         assert (theirs.brand, theirs.last4, theirs.customer) == ("visa", "4242", None)
-        debit = snapshots.card({"id": "pm_2", "type": "sepa_debit", "customer": "cus_1"})
+        debit = snapshots.card(
+            {"id": "pm_2", "type": "sepa_debit", "customer": "cus_1", "created": 1790000000}
+        )
         assert (debit.brand, debit.last4, debit.exp_year) == ("", "", None)
 
     def test_reads_a_checkout_session(self) -> None:

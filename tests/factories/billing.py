@@ -125,6 +125,7 @@ def a_card(**fields: Any) -> CardSnapshot:
             "exp_month": 12,
             "exp_year": 2030,
             "fingerprint": "fp_1",
+            "created_at": NOON - 40 * DAY,
             **fields,
         }
     )
