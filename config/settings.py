@@ -361,7 +361,7 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="desk@courant.exampl
 REDIS_URL = env.text("REDIS_URL", default="")
 if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://")):
     raise EnvError("REDIS_URL", "must start with redis:// or rediss://.")
-CELERY_BROKER_URL = REDIS_URL or "spool://"
+CELERY_BROKER_URL = REDIS_URL or "spool://localhost"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = (
     {
         "visibility_timeout": 600,

@@ -32,7 +32,10 @@ def at_noon(settings: Any, tmp_path: Path, now: datetime) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _block_network() -> Iterator[None]:
-    """Refuse every connection that leaves this machine."""
+    """Refuse every connection that leaves this machine, unless the contract suite was asked to question Stripe."""
+    if os.environ.get("STRIPE_CONTRACT_KEY"):
+        yield
+        return
     real = socket.socket.connect
 
     def connect(self: socket.socket, address: Any) -> None:
