@@ -12,7 +12,7 @@ from django.dispatch import receiver
 
 from accounts.models import User
 from accounts.signals import email_changed, reader_closing
-from billing import calls, gateway, sync, waiting
+from billing import calls, gateway, subscribing, sync, waiting
 from billing.errors import BillingError
 from billing.gateway import Gateway
 from billing.models import Customer, PaymentMethod, StripeEvent
@@ -30,12 +30,16 @@ def tell_stripe_the_address(sender: object, *, reader: User, now: datetime, **_m
 def end_billing(sender: object, *, reader: User, now: datetime, **_more: Any) -> None:  # noqa: ARG001
     """Delete the reader at Stripe, which ends every subscription at once, before anything is erased here.
 
+    What lies open at Checkout is closed first: it could be paid although nobody is there any more.
+
     Whatever goes wrong is raised and stops the closing: nobody may be charged for an account they no longer have.
 
     :raises StripeTrouble: Stripe did not answer.
     """
+    stripe = gateway.default()
+    subscribing.abandon(reader, gateway=stripe, now=now)
     for customer in Customer.objects.filter(reader=reader, deleted_at=None):
-        _delete(customer, stripe=gateway.default(), now=now)
+        _delete(customer, stripe=stripe, now=now)
     _forget_who_it_was(reader)
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -73,7 +75,7 @@ def start(reader: User, *, price: str, return_url: str, gateway: Gateway, now: d
         try:
             session = _session(attempt, gateway=gateway, now=now)
             if session is not None:
-                if attempt.price_id == wanted.pk and session.status == "open" and session.url:
+                if session.url and _is_wanted(attempt, session, price=wanted):
                     return Checkout(url=session.url, attempt=attempt.key)
                 _close(attempt, session, gateway=gateway, now=now)
                 continue
@@ -107,9 +109,22 @@ def finish(attempt: CheckoutAttempt, *, session_id: str, gateway: Gateway, now: 
     return Arrival.DONE if _settle(attempt, session, gateway=gateway, now=now) else Arrival.CONFIRMING
 
 
-def expire(attempt: CheckoutAttempt, *, now: datetime) -> None:
-    """Note that an attempt's session can no longer be paid."""
-    _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
+def abandon(reader: User, *, gateway: Gateway, now: datetime) -> None:
+    """See to it that nothing which `reader` left open at Checkout can be paid any more. Repeating it changes nothing.
+
+    :raises StripeTrouble: Stripe did not answer; what is still open is open here too.
+    """
+    open_attempts = CheckoutAttempt.objects.filter(reader=reader, state=CheckoutAttempt.State.OPEN)
+    while (attempt := open_attempts.first()) is not None:
+        if attempt.session_id:
+            with suppress(StripeGone):
+                gateway.expire_checkout(attempt.session_id, key=f"expire-{attempt.key}")
+            _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
+        else:
+            # A click that is asking for its session finds its attempt closed, and expires what it gets.
+            open_attempts.filter(pk=attempt.pk, session_id="").update(
+                state=CheckoutAttempt.State.CLOSED, leased_until=None, closed_at=now
+            )
 
 
 def cancel(reader: User, *, subscription: str | None = None, gateway: Gateway, now: datetime) -> None:
@@ -223,6 +238,8 @@ def _open_attempt(reader: User, *, price: Price, return_url: str, now: datetime)
 
 
 def _new_attempt(reader: User, *, price: Price, return_url: str, now: datetime) -> CheckoutAttempt:
+    if not User.objects.filter(pk=reader.pk, is_active=True).exists():
+        raise PermissionDenied("This account was closed meanwhile.")
     with transaction.atomic():
         return CheckoutAttempt.objects.create(
             reader=reader,
@@ -233,10 +250,28 @@ def _new_attempt(reader: User, *, price: Price, return_url: str, now: datetime) 
         )
 
 
+def _is_wanted(attempt: CheckoutAttempt, session: CheckoutSnapshot, *, price: Price) -> bool:
+    """Tell whether paying in this session gives the reader, as Stripe knows them now, what they want now."""
+    customer = customer_of(attempt.reader)
+    return (
+        attempt.price_id == price.pk
+        and session.status == "open"
+        and customer is not None
+        and session.customer == customer.stripe_id
+    )
+
+
 def _session(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> CheckoutSnapshot | None:
-    """Return the attempt's session as Stripe sees it now; None while a parallel click is asking for it."""
+    """Return the attempt's session as Stripe sees it now; None while a parallel click is asking for it.
+
+    Also None where Stripe does not know the session: then the attempt is closed, and the next look starts another.
+    """
     if attempt.session_id:
-        return gateway.checkout(attempt.session_id)
+        try:
+            return gateway.checkout(attempt.session_id)
+        except StripeGone:
+            _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
+            return None
     if not _claim(attempt, now=now):
         return None
     try:
@@ -251,9 +286,11 @@ def _session(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> Ch
         # Stripe keeps its answer under this key; another try needs another attempt.
         _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
         raise
-    still_open = CheckoutAttempt.objects.filter(pk=attempt.pk, state=CheckoutAttempt.State.OPEN)
+    still_open = CheckoutAttempt.objects.filter(
+        pk=attempt.pk, state=CheckoutAttempt.State.OPEN, reader__is_active=True
+    )
     if not still_open.update(session_id=session.id, leased_until=None):
-        # Whoever took over while Stripe was slow has closed this attempt: its session must not be paid.
+        # While Stripe was slow somebody else closed this attempt, or the account: its session must not be paid.
         gateway.expire_checkout(session.id, key=f"expire-{attempt.key}")
         return None
     return session

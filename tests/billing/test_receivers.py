@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.test import TestCase
 
 from accounts import closing
 from accounts.models import Mail, User
 from accounts.signals import email_changed, reader_closing
-from billing import inbox, sync
+from billing import inbox, subscribing, sync
 from billing.errors import StripeTrouble
-from billing.models import Customer, StripeEvent, Subscription
-from tests.billing.market import Market
+from billing.models import CheckoutAttempt, Customer, StripeEvent, Subscription
+from tests.billing.market import BACK, Market
 from tests.factories.accounts import a_reader
 from tests.factories.billing import a_delivery
 
@@ -54,6 +57,44 @@ def test_closing_ends_every_subscription_at_stripe(market: Market, reader: User)
     assert {one["status"] for one in market.objects("subscription")} == {"canceled"}
     assert not Customer.objects.filter(reader=reader, deleted_at=None).exists()
     assert not Subscription.objects.exclude(status="canceled").exists()
+
+
+def test_what_lay_open_at_checkout_cannot_be_paid_after_closing(market: Market) -> None:
+    reader = a_reader()
+    opened = subscribing.start(
+        reader, price="premium_monthly", return_url=BACK, gateway=market.gateway, now=market.now
+    )
+    attempt = subscribing.attempt_of(reader, opened.attempt)
+    assert attempt is not None
+    closing.close(reader, now=market.now)
+    assert market.gateway.checkout(attempt.session_id).status == "expired"
+    assert not CheckoutAttempt.objects.filter(state=CheckoutAttempt.State.OPEN).exists()
+
+
+def test_a_click_that_is_slower_than_the_closing_opens_nothing(market: Market) -> None:
+    reader = a_reader()
+
+    class Slow:
+        """A gateway that opens a session while the account is being closed."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(market.gateway, name)
+
+        def start_checkout(self, **wish: Any) -> Any:
+            session = market.gateway.start_checkout(**wish)
+            closing.close(User.objects.get(pk=reader.pk), now=market.now)
+            return session
+
+    with pytest.raises(PermissionDenied):
+        subscribing.start(
+            reader,
+            price="premium_monthly",
+            return_url=BACK,
+            gateway=Slow(),  # type: ignore[arg-type]
+            now=market.now,
+        )
+    assert {one["status"] for one in market.objects("checkout.session")} == {"expired"}
+    assert not Customer.objects.filter(reader=reader, deleted_at=None).exists()
 
 
 def test_closing_twice_is_the_same(market: Market, reader: User) -> None:

@@ -162,6 +162,24 @@ class TestFinish:
         assert finish(market, row) is Arrival.DONE
         assert Subscription.objects.filter(customer__reader=reader, status="active").count() == 1
 
+    def test_a_session_that_stripe_does_not_know_is_followed_by_another(self, market: Market) -> None:
+        reader = a_reader()
+        row = attempt(reader, start(market, reader))
+        CheckoutAttempt.objects.update(session_id="cs_test_of_another_account")
+        assert attempt(reader, start(market, reader)).pk != row.pk
+
+    def test_a_session_of_a_customer_deleted_since_is_followed_by_another(self, market: Market) -> None:
+        reader = a_reader()
+        row = attempt(reader, start(market, reader))
+        gone = market.customer(reader)
+        market.sdk.v1.customers.delete(gone.stripe_id)
+        market.look(reader)
+        other = attempt(reader, start(market, reader))
+        assert other.session_id != row.session_id
+        market.sandbox.complete_checkout(other.session_id)
+        assert finish(market, other) is Arrival.DONE
+        assert market.gateway.checkout(row.session_id).status == "expired"
+
     def test_turning_back_is_unpaid(self, market: Market) -> None:
         reader = a_reader()
         row = attempt(reader, start(market, reader))
