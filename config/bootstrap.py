@@ -48,8 +48,11 @@ def ensure_environment(argv: Sequence[str]) -> None:
 
 
 def run_tests(arguments: Sequence[str]) -> NoReturn:
-    """Run pytest; `proofs` as the first word means only the measured claims."""
-    chosen = ["-m", "proof", *arguments[1:]] if arguments[:1] == ["proofs"] else list(arguments)
+    """Run pytest; `proofs` as the first word means the measured claims alone, and each of them in full."""
+    chosen = list(arguments)
+    if chosen[:1] == ["proofs"]:
+        os.environ["PROOFS"] = "full"
+        chosen[:1] = ["-m", "proof"]
     os.chdir(ROOT)
     command = [sys.executable, "-m", "pytest", *chosen]
     os.execv(sys.executable, command)  # noqa: S606  pytest takes over this process

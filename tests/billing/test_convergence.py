@@ -28,10 +28,11 @@ from billing.sandbox.rendering import show
 from billing.snapshots import CustomerPicture
 from paywall import entitlements
 from paywall.decision.policy import decide
+from tests import proofs
 from tests.factories import paywall
 from tests.factories.billing import ASKS_ALWAYS, DAY, FAILS_LATER, GOOD, Shop, a_shop
 
-HISTORIES = int(os.environ.get("HISTORIES", "500"))
+HISTORIES = int(os.environ.get("HISTORIES") or proofs.extent(ordinary=60, full=500))
 LOST, DOUBLED, LATE, LOOKS_BETWEEN, RACES, DIES = 0.05, 0.15, 0.3, 0.5, 0.1, 0.03
 HOUR = timedelta(hours=1)
 SANDBOX = "convergence"
