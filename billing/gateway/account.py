@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
@@ -25,6 +26,8 @@ from billing.snapshots import (
     PriceSnapshot,
     SubscriptionSnapshot,
 )
+
+logger = logging.getLogger(__name__)
 
 _PAGE = 100
 _NO_NEXT_INVOICE = "invoice_upcoming_none"
@@ -127,7 +130,13 @@ class StripeGateway:
             )
             for row in listing.auto_paging_iter():
                 payload = _plain(row)
-                yield Delivery(event=snapshots.event(payload), payload=deliveries.for_the_record(payload))
+                try:
+                    event = snapshots.event(payload)
+                except ValueError:
+                    # One that cannot be read must not hide the others, for as long as Stripe keeps it.
+                    logger.exception("Event %s cannot be read.", payload.get("id"))
+                    continue
+                yield Delivery(event=event, payload=deliveries.for_the_record(payload))
 
     def subscriptions(self, *, after: str = "") -> Iterator[SubscriptionSnapshot]:
         """Walk all subscriptions of the account in every status, newest first, after a subscription id."""

@@ -198,7 +198,7 @@ def event(data: Mapping[str, Any]) -> EventSnapshot:
             api_version=str(data.get("api_version") or "")[:60],
             livemode=bool(data["livemode"]),
             created_at=moment(data["created"]),
-            object_id=_sound_id(about["id"]) if about.get("id") else "",
+            object_id=_object_id(about["id"]) if about.get("id") else "",
             object_type=kind if _WORD.fullmatch(kind) else "",
             customer=_customer_in(about),
         )
@@ -220,6 +220,8 @@ def moment(seconds: float) -> datetime:
 _WORD = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
 _TYPE = re.compile(r"[a-z0-9_.]{1,120}")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+# Some objects bear names that an account's owner chose: plans, products, coupons.
+_CHOSEN_ID = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,80}")
 
 
 def _customer_in(about: Mapping[str, Any]) -> str | None:
@@ -230,6 +232,12 @@ def _customer_in(about: Mapping[str, Any]) -> str | None:
 
 def _sound_id(value: object) -> str:
     if isinstance(value, str) and _ID.fullmatch(value):
+        return value
+    raise ValueError("An id in this event is not one.")
+
+
+def _object_id(value: object) -> str:
+    if isinstance(value, str) and _CHOSEN_ID.fullmatch(value):
         return value
     raise ValueError("An id in this event is not one.")
 

@@ -308,6 +308,14 @@ def test_events_are_walked_within_their_window(shop: Shop) -> None:
     assert {delivery.event.type for delivery in late} >= {"invoice.paid", "customer.subscription.updated"}
 
 
+def test_an_event_that_cannot_be_read_hides_no_other(shop: Shop) -> None:
+    shop.customer()
+    known = len(list(shop.gateway.events(since=NOON - DAY, until=NOON + DAY)))
+    odd = next(iter(shop.sandbox.world.store.all("event")))
+    odd["type"] = "Not A Type"
+    assert len(list(shop.gateway.events(since=NOON - DAY, until=NOON + DAY))) == known - 1
+
+
 def test_subscriptions_of_the_account_are_walked_from_where_one_stopped(shop: Shop) -> None:
     for _number in range(3):
         shop.subscribe(shop.customer().stripe_id)

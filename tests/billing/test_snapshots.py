@@ -217,6 +217,17 @@ class TestEvent:
         )
         assert (event.object_id, event.customer) == ("", "cus_1")
 
+    @pytest.mark.parametrize("chosen", ["premium.monthly", "Gold plan / month", "SUMMER 25 %", "Übersee"])
+    def test_takes_ids_that_an_owner_chose(self, chosen: str) -> None:
+        about = {"id": chosen, "object": "price"}
+        assert snapshots.event(an_event("price.updated", about=about)).object_id == chosen
+
+    @pytest.mark.parametrize("odd", ["a\0b", "line\nbreak", "\ud800", "x" * 81, 7, ["cus_1"]])
+    def test_an_id_that_no_column_holds_is_no_id(self, odd: Any) -> None:
+        for about in ({"id": odd, "object": "price"}, {"id": odd, "object": "customer"}):
+            with pytest.raises(ValueError, match="event"):
+                snapshots.event(an_event("price.updated", about=about))
+
     @pytest.mark.parametrize("broken", [{}, {"id": "evt_1"}, [], None, "evt_1", an_event(created="soon")])
     def test_anything_else_is_no_event(self, broken: Any) -> None:
         with pytest.raises(ValueError, match="event"):
