@@ -48,7 +48,6 @@ TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", default=0)
 # Stripe
 
 STRIPE_SECRET_KEY = env.text("STRIPE_SECRET_KEY", default="")
-STRIPE_PUBLISHABLE_KEY = env.text("STRIPE_PUBLISHABLE_KEY", default="")
 STRIPE_WEBHOOK_SECRETS = env.words("STRIPE_WEBHOOK_SECRETS")
 STRIPE_API_BASE = env.origin("STRIPE_API_BASE", default="https://api.stripe.com")
 STRIPE_LIVEMODE = STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_"))

@@ -75,12 +75,6 @@ AUTHENTICATION_REQUIRED = Decline(
     "authentication_required",
     "Your card was declined. This transaction requires authentication.",
 )
-AUTHENTICATION_FAILED = Decline(
-    "payment_intent_authentication_failure",
-    "",
-    "The provided PaymentMethod has failed authentication. You can provide a new PaymentMethod to attempt the "
-    "payment again.",
-)
 _EXPIRED = Decline("expired_card", "expired_card", "Your card has expired.", hard=True)
 _CVC = Decline("incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect.")
 _PROCESSING = Decline(

@@ -189,11 +189,9 @@ class CheckoutSnapshot:
     id: str
     mode: str  # subscription, setup, payment
     status: str  # open, complete, expired
-    payment_status: str
     url: str | None
     customer: str | None
     subscription: str | None
-    setup_intent: str | None
     card: str | None  # the payment method that a finished setup session stored
     reader: str | None  # client_reference_id
     expires_at: datetime

@@ -160,7 +160,7 @@ class TestOthers:
 
     def test_reads_a_checkout_session(self) -> None:
         theirs = snapshots.checkout(about("checkout.session.completed"))
-        assert (theirs.mode, theirs.status, theirs.payment_status) == ("subscription", "complete", "paid")
+        assert (theirs.mode, theirs.status) == ("subscription", "complete")
         assert theirs.subscription == about("customer.subscription.updated")["id"]
         assert theirs.card is None
 
@@ -169,7 +169,7 @@ class TestOthers:
             **about("checkout.session.completed"),
             "setup_intent": {"id": "seti_1", "payment_method": "pm_1"},
         }
-        assert (snapshots.checkout(raw).setup_intent, snapshots.checkout(raw).card) == ("seti_1", "pm_1")
+        assert snapshots.checkout(raw).card == "pm_1"
 
     def test_reads_customers_also_deleted_ones(self) -> None:
         gone = snapshots.customer({"id": "cus_1", "object": "customer", "deleted": True})
