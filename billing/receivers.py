@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -12,12 +11,9 @@ from django.dispatch import receiver
 
 from accounts.models import User
 from accounts.signals import email_changed, reader_closing
-from billing import calls, gateway, subscribing, sync, waiting
-from billing.errors import BillingError
+from billing import addresses, calls, gateway, subscribing, sync, waiting
 from billing.gateway import Gateway
 from billing.models import Customer, PaymentMethod, StripeEvent
-
-logger = logging.getLogger(__name__)
 
 
 @receiver(email_changed)
@@ -63,19 +59,5 @@ def _forget_who_it_was(reader: User) -> None:
 
 def _tell_addresses(reader_pk: int, *, now: datetime) -> None:
     for customer in Customer.objects.filter(reader=reader_pk, deleted_at=None).select_related("reader"):
-        try:
-            _tell_address(customer, stripe=gateway.default(), now=now)
-        except BillingError:
-            # The address is changed here, where sign-in and our own mails need it; that must not fail with Stripe.
-            logger.warning("Customer %s has an old address at Stripe.", customer.stripe_id, exc_info=True)
+        addresses.tell(customer, gateway=gateway.default(), now=now)
         sync.request([customer.pk], now=now)
-
-
-def _tell_address(customer: Customer, *, stripe: Gateway, now: datetime) -> None:
-    email = customer.reader.email if customer.reader else ""
-    calls.recorded(
-        purpose="email",
-        subject=customer.stripe_id,
-        call=lambda key: stripe.update_email(customer=customer.stripe_id, email=email, key=key),
-        now=now,
-    )

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from accounts.models import User
-from billing import dunning, lifecycle, mirror, words
+from billing import addresses, dunning, lifecycle, mirror, words
 from billing.errors import BillingError, StripeGone
 from billing.gateway import Gateway
 from billing.models import Customer, OpenProduct, Plan, Subscription
@@ -103,10 +103,20 @@ def _look_until_quiet(customer_pk: int, *, lease: str, gateway: Gateway, now: da
         ours = Customer.objects.get(pk=customer_pk)
         picture = gateway.picture(ours.stripe_id)
         outcome = _write(customer_pk, picture, noted=ours.sync_requested, lease=lease, now=now)
+        if outcome is SyncOutcome.DONE:
+            _repeat_address(customer_pk, gateway=gateway, now=now)
         if outcome is not SyncOutcome.AGAIN:
             return outcome
     _release(customer_pk, lease=lease)
     return SyncOutcome.AGAIN
+
+
+def _repeat_address(customer_pk: int, *, gateway: Gateway, now: datetime) -> None:
+    """Tell Stripe the reader's address where a look found another there: an earlier try did not arrive."""
+    ours = Customer.objects.select_related("reader").get(pk=customer_pk)
+    if addresses.differs(ours) and addresses.tell(ours, gateway=gateway, now=now) and ours.reader is not None:
+        # No hint of a change: were Stripe to spell it otherwise, one look would lead to the next for ever.
+        Customer.objects.filter(pk=customer_pk).update(email=ours.reader.email)
 
 
 @transaction.atomic

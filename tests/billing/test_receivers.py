@@ -46,6 +46,34 @@ def test_an_address_changes_even_while_stripe_is_down(market: Market, reader: Us
     assert customer.sync_requested > customer.sync_done
 
 
+def test_an_address_that_did_not_arrive_is_told_again_by_the_next_look(market: Market, reader: User) -> None:
+    market.fault(target="api", kind="status", match="POST /v1/customers/*", status=503, left=100)
+    change_address(reader, market, "new@example.org")
+    market.look(reader)
+    assert market.gateway.customer(market.customer(reader).stripe_id).email != "new@example.org"
+    market.sandbox.world.faults.clear()
+    market.look(reader)
+    assert market.gateway.customer(market.customer(reader).stripe_id).email == "new@example.org"
+    assert market.customer(reader).email == "new@example.org"
+
+
+def test_an_address_overtakes_one_whose_outcome_is_unknown(market: Market, reader: User) -> None:
+    first = reader.email
+    for address in ("second@example.org", first):  # there and back, and no answer to the first
+        if address != first:
+            market.fault(target="api", kind="slow", match="POST /v1/customers/*", seconds=6.5)
+        change_address(reader, market, address)
+    assert market.gateway.customer(market.customer(reader).stripe_id).email == first
+    change_address(reader, market, "second@example.org")
+    assert market.gateway.customer(market.customer(reader).stripe_id).email == "second@example.org"
+
+
+def test_no_address_is_told_of_a_reader_who_is_blocked(market: Market, reader: User) -> None:
+    User.objects.filter(pk=reader.pk).update(email="elsewhere@example.org", is_active=False)
+    market.look(reader)
+    assert market.gateway.customer(market.customer(reader).stripe_id).email == reader.email
+
+
 def test_who_never_bought_is_unknown_to_stripe(market: Market) -> None:
     change_address(a_reader(), market, "other@example.org")
     assert not Customer.objects.exists()
