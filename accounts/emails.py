@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -51,6 +52,18 @@ def queue(
         },
     )
     return is_new
+
+
+def withdraw(dedup_keys: Iterable[str]) -> int:
+    """Take back the mails of these keys that nobody has begun to send, as if they had never been queued.
+
+    For mails that are no longer true. Returns how many; those sent, or being sent, stay.
+    """
+    untouched = Mail.objects.filter(
+        dedup_key__in=list(dedup_keys), state=Mail.State.QUEUED, leased_until=None
+    )
+    withdrawn, _by_model = untouched.delete()
+    return withdrawn
 
 
 def due(*, now: datetime) -> MailQuerySet:

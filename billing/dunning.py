@@ -7,7 +7,7 @@ mirror alone; the outbox keeps one mail per key for ever, so calling again tells
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -45,6 +45,10 @@ class Kind(StrEnum):
     RENEWAL_UPCOMING = "renewal_upcoming"
 
 
+# What these tell may be over before they are sent.
+_PASSING = (Kind.PAYMENT_FAILED, Kind.PAYMENT_ACTION_REQUIRED, Kind.CANCEL_SCHEDULED)
+
+
 @dataclass(frozen=True, slots=True)
 class _Notice:
     """Something to tell once: about which object, and if need be about which turn of events."""
@@ -63,16 +67,14 @@ class _Notice:
 def tell(customer: Customer, *, now: datetime) -> None:
     """Queue a mail for everything that became true of `customer` and is still news, each once for ever.
 
+    A mail still waiting that is no longer true is taken back: of a payment made since, of a cancellation undone.
     Never raises because of a mail: what a reader has paid for must not wait for a template.
     """
     if customer.reader is None or _has_left(customer, customer.reader):
         return
-    notices = [
-        notice
-        for subscription in _subscriptions(customer)
-        for notice in (*_of_subscription(subscription, now=now), *_of_invoices(subscription, now=now))
-    ]
-    _queue_new(customer.reader, notices, now=now)
+    subscriptions = list(_subscriptions(customer))
+    _withdraw_outdated(customer.reader, subscriptions, now=now)
+    _queue_new(customer.reader, _news(subscriptions, now=now), now=now)
 
 
 def to_remind() -> QuerySet[Customer]:
@@ -91,6 +93,26 @@ def remind(customer: Customer, *, now: datetime) -> None:
         notice for subscription in _subscriptions(customer) for notice in _ahead(subscription, now=now)
     ]
     _queue_new(customer.reader, notices, now=now)
+
+
+def _news(subscriptions: Iterable[Subscription], *, now: datetime) -> list[_Notice]:
+    return [
+        notice
+        for subscription in subscriptions
+        for notice in (*_of_subscription(subscription, now=now), *_of_invoices(subscription, now=now))
+    ]
+
+
+def _withdraw_outdated(reader: User, subscriptions: list[Subscription], *, now: datetime) -> None:
+    waiting = Mail.objects.filter(reader=reader, state=Mail.State.QUEUED, kind__in=_PASSING)
+    keys = set(waiting.values_list("dedup_key", flat=True))
+    if not keys:
+        return
+    # A reader's other customers at Stripe have mails of their own, which are not for this look to judge.
+    seen = {subscription.stripe_id for subscription in subscriptions}
+    seen |= {invoice.stripe_id for subscription in subscriptions for invoice in subscription.invoices.all()}
+    still_true = {notice.key for notice in _news(subscriptions, now=now)}
+    emails.withdraw(key for key in keys - still_true if key.split(":")[1] in seen)
 
 
 def _has_left(customer: Customer, reader: User) -> bool:

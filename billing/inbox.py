@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from django.conf import settings
@@ -23,6 +23,8 @@ from billing.models import CheckoutAttempt, Customer, Invoice, PaymentMethod, Pl
 logger = logging.getLogger(__name__)
 
 _TRIES = 8
+# Stripe itself goes on delivering for three days; so long do we go on asking while it gives no answer.
+_PATIENCE = timedelta(days=3)
 _BATCH = 200
 _UNFINISHED = (StripeEvent.State.RECEIVED, StripeEvent.State.PARKED)
 
@@ -73,7 +75,8 @@ def process(event_pk: int, *, gateway: Gateway, now: datetime) -> int | None:
     Whatever else is in the inbox about the same customer is done with it: the look to come answers that too.
 
     Safe to call again and in parallel. Trouble is not raised; it is noted, and the event comes back after a pause,
-    eight times; then it is `dead`, or `ignored` where it is merely nobody's.
+    eight times; then it is `dead`, or `ignored` where it is merely nobody's. While Stripe gives no answer it comes back
+    every hour for three days, since that says nothing about the event.
     """
     event = _claim(event_pk, now=now)
     if event is None:
@@ -83,6 +86,10 @@ def process(event_pk: int, *, gateway: Gateway, now: datetime) -> int | None:
             refresh_catalogue(gateway=gateway, now=now)
             return None
         return _hand_on(event, gateway=gateway, now=now)
+    except StripeTrouble as trouble:
+        if now - event.received_at < _PATIENCE:
+            event.attempts = min(event.attempts, _TRIES - 1)
+        _put_off(event, error=f"{type(trouble).__name__}: {trouble}", now=now)
     except BillingError as trouble:
         _put_off(event, error=f"{type(trouble).__name__}: {trouble}", now=now)
     except BaseException as surprise:
@@ -247,6 +254,7 @@ def _put_off(event: StripeEvent, *, error: str, now: datetime) -> None:
 def _come_back(event: StripeEvent, state: StripeEvent.State, *, error: str, now: datetime) -> None:
     StripeEvent.objects.filter(pk=event.pk).update(
         state=state,
+        attempts=event.attempts,
         leased_until=None,
         next_attempt_at=now + sync.pause(event.attempts, seed=event.pk),
         last_error=error[:300],

@@ -30,6 +30,11 @@ def mail(reader: User, kind: str) -> Mail:
     return Mail.objects.get(reader=reader, kind=kind)
 
 
+def post() -> None:
+    """Send what waits."""
+    Mail.objects.update(state=Mail.State.SENT)
+
+
 def test_a_new_subscriber_is_welcomed_once(market: Market, reader: User) -> None:
     for _ in range(3):
         market.look(reader)
@@ -45,6 +50,7 @@ def test_a_failed_payment_is_told_once_per_attempt(market: Market, reader: User)
     assert "0341" in told.text
     assert "0341" in told.html
     assert "/account/card/" in told.text
+    post()
     market.pass_time(reader, seconds=4 * 24 * 3600)
     attempts = Invoice.objects.get(status="open").attempt_count
     assert attempts > 1
@@ -53,6 +59,7 @@ def test_a_failed_payment_is_told_once_per_attempt(market: Market, reader: User)
 
 def test_recovery_is_told_once_and_ends_the_matter(market: Market, reader: User) -> None:
     market.fail_renewal(reader)
+    post()
     cards.finish(market.card_form(reader), reader=reader, gateway=market.gateway, now=market.now)
     market.look(reader)
     assert kinds(reader) == ["welcome", "payment_failed", "payment_recovered"]
@@ -69,6 +76,23 @@ def test_a_failure_that_was_over_before_we_looked_is_not_told(market: Market, re
     assert kinds(reader) == ["welcome"]
 
 
+def test_what_is_over_before_it_was_sent_is_not_sent(market: Market, reader: User) -> None:
+    market.fail_renewal(reader)
+    cards.finish(market.card_form(reader), reader=reader, gateway=market.gateway, now=market.now)
+    assert kinds(reader) == ["welcome"]  # neither the failure nor, since nobody heard of it, the recovery
+    subscribing.cancel(reader, gateway=market.gateway, now=market.now)
+    assert kinds(reader) == ["welcome", "cancel_scheduled"]
+    subscribing.resume(reader, gateway=market.gateway, now=market.now)
+    assert kinds(reader) == ["welcome"]
+
+
+def test_what_is_being_sent_is_not_taken_back(market: Market, reader: User) -> None:
+    market.fail_renewal(reader)
+    Mail.objects.filter(kind="payment_failed").update(attempts=1, leased_until=market.now + DAY)
+    cards.finish(market.card_form(reader), reader=reader, gateway=market.gateway, now=market.now)
+    assert kinds(reader) == ["welcome", "payment_failed", "payment_recovered"]
+
+
 def test_a_bank_that_asks_is_told_once(market: Market, reader: User) -> None:
     market.fail_renewal(reader, card=CONFIRMING_CARD)
     market.look(reader)
@@ -80,6 +104,7 @@ def test_a_cancellation_is_told_each_time_it_is_made(market: Market, reader: Use
     subscribing.cancel(reader, gateway=market.gateway, now=market.now)
     market.look(reader)
     assert kinds(reader) == ["welcome", "cancel_scheduled"]
+    post()
     subscribing.resume(reader, gateway=market.gateway, now=market.now)
     market.sandbox.advance(seconds=60)
     subscribing.cancel(reader, gateway=market.gateway, now=market.now)
@@ -88,6 +113,7 @@ def test_a_cancellation_is_told_each_time_it_is_made(market: Market, reader: Use
 
 def test_the_end_is_told(market: Market, reader: User) -> None:
     subscribing.cancel(reader, gateway=market.gateway, now=market.now)
+    post()
     market.pass_time(reader, months=1)
     assert kinds(reader) == ["welcome", "cancel_scheduled", "subscription_canceled"]
 

@@ -155,6 +155,10 @@ class TestProcess:
             moment = row.next_attempt_at
         assert pauses == sorted(pauses)
         assert pauses[0] <= timedelta(seconds=1) < timedelta(minutes=30) < pauses[-1] <= timedelta(hours=1)
+        while moment < shop.now + timedelta(days=3):
+            inbox.process(key, gateway=Broken(), now=moment)
+            assert states() == ["received"]
+            moment = StripeEvent.objects.get().next_attempt_at
         inbox.process(key, gateway=Broken(), now=moment)
         assert states() == ["dead"]
         assert inbox.due_ids(now=moment + timedelta(days=9), limit=9) == []
