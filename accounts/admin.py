@@ -20,7 +20,7 @@ from accounts import clock, sessions
 from accounts.models import Mail, Session, User
 
 # One way in for everybody: the same limits, codes and second factors.
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # as allauth says to
 
 for _model in (EmailAddress, Group):
     if admin.site.is_registered(_model):
@@ -30,15 +30,15 @@ for _model in (EmailAddress, Group):
 class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # the class takes no argument at run time
     """Look, do not touch."""
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody adds a row by hand."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody edits a row by hand."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody deletes a row by hand."""
         return False
 
@@ -93,11 +93,11 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # the class takes 
             fixed = (*fixed, "is_staff", "is_superuser", "groups", "user_permissions")
         return fixed
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Readers are closed (which ends their billing first), never deleted."""
         return False
 
-    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001  Django passes it so
         """Store the reader; one whom staff add has no password, and signs in by code."""
         if not change:
             obj.set_unusable_password()

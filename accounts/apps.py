@@ -13,4 +13,4 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect receivers and checks."""
-        from accounts import checks, receivers  # noqa: F401
+        from accounts import checks, receivers

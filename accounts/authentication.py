@@ -32,7 +32,7 @@ _CHALLENGE = 'Bearer realm="paywall"'
 class _OneKind(BaseAuthentication):
     """Refuse a call with credentials of two kinds, whichever class looks first."""
 
-    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002
+    def authenticate_header(self, request: Request) -> str:
         """Return what a 401 asks for."""
         return _CHALLENGE
 
@@ -112,7 +112,7 @@ class BrowserSessionAuthentication(SessionAuthentication, _OneKind):
             sessions.touch(request._request.session, now=clock.now())  # noqa: SLF001  DRF has no public name
         return found
 
-    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002
+    def authenticate_header(self, request: Request) -> str:
         """Return what a 401 asks for."""
         return _CHALLENGE
 
@@ -120,7 +120,7 @@ class BrowserSessionAuthentication(SessionAuthentication, _OneKind):
 class IsReader(BasePermission):
     """Let readers in, by cookie or token."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:  # noqa: ARG002
+    def has_permission(self, request: Request, view: APIView) -> bool:
         """Whether a reader is asking."""
         return isinstance(request.user, User)
 
@@ -128,7 +128,7 @@ class IsReader(BasePermission):
 class IsSite(BasePermission):
     """Let site backends in, by key."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:  # noqa: ARG002
+    def has_permission(self, request: Request, view: APIView) -> bool:
         """Whether a site is asking for itself."""
         return isinstance(request.auth, SiteKey)
 

@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 
 
 @register(Tags.security)
-def clock_is_real(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:  # noqa: ARG001
+def clock_is_real(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """A clock that a file can move would let anybody with that file read on for ever."""
     if settings.CLOCK_FILE is not None and not settings.DEBUG:
         return [Error("CLOCK_FILE is for the demo and tests; unset it.", id="accounts.E001")]
@@ -20,8 +20,8 @@ def clock_is_real(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
 
 @register(Tags.security)
 def accounts_cannot_be_prepared(
-    app_configs: Sequence[AppConfig] | None,  # noqa: ARG001
-    **kwargs: Any,  # noqa: ARG001
+    app_configs: Sequence[AppConfig] | None,
+    **kwargs: Any,
 ) -> list[CheckMessage]:
     """A password chosen before the address is proven belongs to whoever came first, not to the owner."""
     if any(field.startswith("password") for field in settings.ACCOUNT_SIGNUP_FIELDS):
@@ -32,7 +32,7 @@ def accounts_cannot_be_prepared(
 
 
 @register(Tags.security)
-def sessions_are_hashed(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:  # noqa: ARG001
+def sessions_are_hashed(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Another store would keep session keys in clear."""
     if settings.SESSION_ENGINE != "accounts.session_store":
         return [Error("SESSION_ENGINE must be 'accounts.session_store'.", id="accounts.E004")]

@@ -26,7 +26,7 @@ class CodeByMail:
 
         :raises ValidationError: enough were sent.
         """
-        email: str = super().clean_email()  # type: ignore[misc]
+        email: str = super().clean_email()  # type: ignore[misc]  # a mixin
         if not limits.may_send_code(context.request, email=email):
             raise get_adapter().validation_error("too_many_login_attempts")
         return email
@@ -43,14 +43,14 @@ class ParallelSignUp:
         if not self.account_already_exists:
             try:
                 with transaction.atomic():
-                    return self.save(request), None  # type: ignore[attr-defined]
+                    return self.save(request), None  # type: ignore[attr-defined]  # likewise
             except IntegrityError:
                 self.account_already_exists = True
         # Whoever signed up and lost the code may simply sign up again.
         reader = _never_proven(self.cleaned_data["email"])
         if reader is not None:
             return reader, None
-        answer: tuple[User | None, HttpResponse | None] = super().try_save(request)  # type: ignore[misc]
+        answer: tuple[User | None, HttpResponse | None] = super().try_save(request)  # type: ignore[misc]  # likewise
         return answer
 
 
@@ -79,7 +79,7 @@ class LoginForm(allauth_forms.LoginForm):
     def _setup_password_field(self) -> None:
         self.fields["password"].required = False
 
-    def _clean_without_password(self, email: str | None, phone: str | None) -> dict[str, Any]:  # noqa: ARG002
+    def _clean_without_password(self, email: str | None, phone: str | None) -> dict[str, Any]:
         form = RequestLoginCodeForm({"email": email})
         if form.is_valid():
             self.user = form._user  # noqa: SLF001  the name that allauth's own form gives it

@@ -88,11 +88,11 @@ class SessionsView(AuthenticatedAPIView):
 
     input_class = {"DELETE": _SessionIdsInput}
 
-    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # noqa: ARG002
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """List them."""
         return self._listed(request)
 
-    def delete(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # noqa: ARG002
+    def delete(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """End the named ones; ending the present one signs out."""
         here = {place.id for place in self._places(request) if place.is_current}
         ids = set(self.input.cleaned_data["sessions"])
@@ -116,7 +116,7 @@ class SessionsView(AuthenticatedAPIView):
 class SpecificationView(View):
     """The OpenAPI document of the routes that are served here, and of no others."""
 
-    def get(self, request: HttpRequest) -> HttpResponseBase:  # noqa: ARG002
+    def get(self, request: HttpRequest) -> HttpResponseBase:
         """Return it."""
         return HttpResponse(_specification(), content_type="application/vnd.oai.openapi+json")
 

@@ -108,7 +108,7 @@ def _new_device(request: HttpRequest) -> str:
     token: str | None = getattr(request, "_paywall_new_device", None)
     if token is None:
         token = _signer().sign(secrets.token_urlsafe(16))
-        request._paywall_new_device = token  # type: ignore[attr-defined]  # noqa: SLF001
+        request._paywall_new_device = token  # type: ignore[attr-defined]  # noqa: SLF001  a note of ours
     return token
 
 

@@ -15,11 +15,11 @@ class SessionTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unt
     target_class = "accounts.authentication.SessionTokenAuthentication"
     name = ["sessionToken", "bearerToken"]
 
-    def get_security_requirement(self, auto_schema: AutoSchema) -> Any:  # noqa: ARG002
+    def get_security_requirement(self, auto_schema: AutoSchema) -> Any:
         """Either header will do."""
         return [{name: []} for name in self.name]
 
-    def get_security_definition(self, auto_schema: AutoSchema) -> Any:  # noqa: ARG002
+    def get_security_definition(self, auto_schema: AutoSchema) -> Any:
         """Describe both headers."""
         return [
             {"type": "apiKey", "in": "header", "name": "X-Session-Token"},
@@ -33,7 +33,7 @@ class SiteKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
     target_class = "accounts.authentication.SiteKeyAuthentication"
     name = "siteKey"
 
-    def get_security_definition(self, auto_schema: AutoSchema) -> Any:  # noqa: ARG002
+    def get_security_definition(self, auto_schema: AutoSchema) -> Any:
         """Describe the header."""
         return {
             "type": "apiKey",
@@ -49,7 +49,7 @@ class BrowserSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-u
     target_class = "accounts.authentication.BrowserSessionAuthentication"
     name = "browserSession"
 
-    def get_security_definition(self, auto_schema: AutoSchema) -> Any:  # noqa: ARG002
+    def get_security_definition(self, auto_schema: AutoSchema) -> Any:
         """Describe the cookie."""
         return {
             "type": "apiKey",

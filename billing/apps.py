@@ -13,4 +13,4 @@ class BillingConfig(AppConfig):
 
     def ready(self) -> None:
         """Listen to the floors below, and check the settings."""
-        from billing import checks, receivers  # noqa: F401
+        from billing import checks, receivers

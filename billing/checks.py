@@ -14,7 +14,7 @@ _PREFIX = "whsec_"
 
 
 @register(Tags.security)
-def stripe_is_configured(app_configs: Sequence[AppConfig] | None, **_more: Any) -> list[CheckMessage]:  # noqa: ARG001
+def stripe_is_configured(app_configs: Sequence[AppConfig] | None, **_more: Any) -> list[CheckMessage]:
     """Say what is missing before money can move."""
     found: list[CheckMessage] = []
     if not settings.STRIPE_SECRET_KEY:

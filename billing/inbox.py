@@ -205,7 +205,7 @@ def _remembered(event: StripeEvent) -> str:
     model = _MIRRORED.get(event.object_type)
     if model is None or not event.object_id:
         return ""
-    row = model._default_manager.filter(stripe_id=event.object_id).select_related("customer").first()  # noqa: SLF001
+    row = model._default_manager.filter(stripe_id=event.object_id).select_related("customer").first()
     return row.customer.stripe_id if row is not None else ""
 
 

@@ -186,8 +186,8 @@ def _invoice(theirs: InvoiceSnapshot, *, customer: Customer, ours: dict[str, int
 
 def _restate(model: type[M], rows: Iterable[M], *, keep: tuple[str, ...] = ()) -> None:
     """Insert rows, or overwrite the ones of the same Stripe id in every column but those in `keep`."""
-    columns = [field.name for field in model._meta.concrete_fields if not field.primary_key]  # noqa: SLF001  Django's public name
-    model._default_manager.bulk_create(  # noqa: SLF001  likewise
+    columns = [field.name for field in model._meta.concrete_fields if not field.primary_key]
+    model._default_manager.bulk_create(
         rows,
         update_conflicts=True,
         unique_fields=["stripe_id"],

@@ -17,13 +17,13 @@ from billing.models import Customer, PaymentMethod, StripeEvent
 
 
 @receiver(email_changed)
-def tell_stripe_the_address(sender: object, *, reader: User, now: datetime, **_more: Any) -> None:  # noqa: ARG001
+def tell_stripe_the_address(sender: object, *, reader: User, now: datetime, **_more: Any) -> None:
     """Send receipts to the new address, once it is really stored."""
     transaction.on_commit(partial(_tell_addresses, reader.pk, now=now))
 
 
 @receiver(reader_closing)
-def end_billing(sender: object, *, reader: User, now: datetime, **_more: Any) -> None:  # noqa: ARG001
+def end_billing(sender: object, *, reader: User, now: datetime, **_more: Any) -> None:
     """Delete the reader at Stripe, which ends every subscription at once, before anything is erased here.
 
     What lies open at Checkout is closed first: it could be paid although nobody is there any more.

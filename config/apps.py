@@ -12,4 +12,4 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         """Bind shared tasks to our Celery application, also in web processes and commands."""
-        import config.celery  # noqa: F401
+        import config.celery

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 
-def site(request: HttpRequest) -> dict[str, object]:  # noqa: ARG001
+def site(request: HttpRequest) -> dict[str, object]:
     """Give templates the site's name, the newspaper it belongs to, and in the demo where its mail ends up."""
     newspaper = next(iter(settings.CORS_ALLOWED_ORIGINS), "")
     return {

@@ -78,6 +78,6 @@ def _call(method: str, path: str, fields: dict[str, str] | None = None) -> dict[
         method=method,
         headers={"Authorization": f"Bearer {settings.STRIPE_SECRET_KEY}"},
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  likewise
         document: dict[str, Any] = json.load(answer)
     return document

@@ -22,6 +22,6 @@ class SwaggerPage(SpectacularSwaggerView):
     """The OpenAPI document as a page, from files of our own."""
 
 
-def home(request: HttpRequest) -> HttpResponseRedirect:  # noqa: ARG001
+def home(request: HttpRequest) -> HttpResponseRedirect:
     """Lead the bare address to the reader's account."""
     return HttpResponseRedirect(reverse("billing:subscription"))

@@ -19,12 +19,12 @@ from billing.models import StripeEvent
 _INBOX_LIMIT = timedelta(seconds=60)
 
 
-def live(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
+def live(request: HttpRequest) -> JsonResponse:
     """Answer 200 as long as the process answers at all."""
     return JsonResponse({"status": "ok"})
 
 
-def ready(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
+def ready(request: HttpRequest) -> JsonResponse:
     """Answer 200 when database, cache, broker and inbox are well, else 503; each is named with its state.
 
     Access checks go on without a broker, so take an instance out only when `database` is not ok.

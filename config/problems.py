@@ -98,7 +98,7 @@ def response(
     return answer
 
 
-def handler(error: Exception, context: Mapping[str, Any]) -> Response | None:  # noqa: ARG001
+def handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """Turn an expected failure into a problem answer; None leaves a surprise to `server_error`."""
     problem = _problem_of(error)
     if problem is None:
@@ -113,7 +113,7 @@ def handler(error: Exception, context: Mapping[str, Any]) -> Response | None:  #
     return Response(body, status=problem.status, headers=_headers(error, problem), content_type=CONTENT_TYPE)
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a failed CSRF check: a problem for the API, a page for people."""
     if _wants_json(request):
         return response(HTTPStatus.FORBIDDEN, code="csrf_failed")
@@ -125,7 +125,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noq
     )
 
 
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer an address that leads nowhere."""
     if _wants_json(request):
         return response(HTTPStatus.NOT_FOUND, code="not_found")

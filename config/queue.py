@@ -22,14 +22,14 @@ from kombu.transport import TRANSPORT_ALIASES, filesystem
 class Channel(filesystem.Channel):
     """Messages as files of one folder, mode 0700, named so that they sort by age."""
 
-    def _put(self, queue: str, message: Any, **kwargs: Any) -> None:  # type: ignore[override]  # noqa: ARG002
+    def _put(self, queue: str, message: Any, **kwargs: Any) -> None:  # type: ignore[override]  # kombu says any arguments
         final = self._folder / f"{time.time_ns():020d}_{uuid.uuid4().hex}.{queue}.msg"
         partial = final.with_suffix(".tmp")
         partial.write_text(json.dumps(message), encoding="utf-8")
         # A reader sees all of a message or nothing of it.
         partial.replace(final)
 
-    def _get(self, queue: str, timeout: float | None = None) -> Any:  # noqa: ARG002
+    def _get(self, queue: str, timeout: float | None = None) -> Any:
         for message in self._messages(queue):
             claimed = message.with_suffix(f".{os.getpid()}.taken")
             try:

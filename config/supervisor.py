@@ -95,7 +95,7 @@ class Supervisor:
             for line in lines[-_LAST_WORDS:]:
                 self.say(f"    {line}")
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  the signal module passes it
         self._stopping = True
 
 

@@ -38,15 +38,15 @@ else:
 class _ReadOnly(_Admin):
     """A list that staff may look at and nobody may change here."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest) -> bool:
         """Never: rows come from elsewhere."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:  # noqa: ARG002
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         """Never: rows come from elsewhere."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:  # noqa: ARG002
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         """Never: rows come from elsewhere."""
         return False
 
@@ -58,11 +58,11 @@ class ProductAdmin(_Admin):
     list_display = ("name", "slug", "description")
     search_fields = ("name", "slug")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:  # noqa: ARG002
+    def get_readonly_fields(self, request: HttpRequest, obj: Product | None = None) -> tuple[str, ...]:
         """Fix the name in the API once it is in use."""
         return () if obj is None else ("slug",)
 
-    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:  # noqa: ARG002
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         """Never: an article that asks for a missing product would open to nobody."""
         return False
 

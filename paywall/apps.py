@@ -14,6 +14,6 @@ class PaywallConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect receivers and checks."""
-        from paywall import checks, receivers  # noqa: F401
+        from paywall import checks, receivers
 
         register(checks.every_remedy_has_a_page, Tags.urls)

@@ -33,7 +33,7 @@ from paywall.serializers import (
 )
 
 _VARY = "Cookie, Authorization, X-Session-Token, X-Device-Id, Origin, Accept-Language"
-_ID_LENGTH = Article._meta.get_field("id").max_length or 0  # noqa: SLF001  Django's public name for it
+_ID_LENGTH = Article._meta.get_field("id").max_length or 0
 
 _READER = OpenApiParameter("reader", str, description="A reader's public id; for site keys only.")
 
@@ -71,7 +71,7 @@ class ArticleView(PersonalView):
         parameters=[_READER],
         responses=ArticleSerializer,
     )
-    def get(self, request: Request, article_id: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, article_id: str) -> Response:
         """Answer with the face and a decision; never with the body."""
         now = clock.now()
         article = articles.public_face(article_id)
@@ -105,7 +105,7 @@ class ArticleView(PersonalView):
         description="For site keys only.",
         responses={204: None},
     )
-    def delete(self, request: Request, article_id: str) -> Response:  # noqa: ARG002
+    def delete(self, request: Request, article_id: str) -> Response:
         """Forget the article."""
         articles.remove(article_id)
         return Response(status=HTTPStatus.NO_CONTENT)
@@ -140,7 +140,7 @@ class AccessView(PersonalView):
         parameters=[_READER],
         responses=DecisionSerializer,
     )
-    def get(self, request: Request, article_id: str) -> Response:  # noqa: ARG002
+    def get(self, request: Request, article_id: str) -> Response:
         """Answer with a decision."""
         now = clock.now()
         article = articles.for_decision(article_id)
@@ -158,7 +158,7 @@ class ReadView(PersonalView):
         request=None,
         responses=ReadSerializer,
     )
-    def post(self, request: Request, article_id: str) -> Response:  # noqa: ARG002
+    def post(self, request: Request, article_id: str) -> Response:
         """Answer with a decision and with the text that it allows."""
         now = clock.now()
         article = articles.whole(article_id)

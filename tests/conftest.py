@@ -43,9 +43,9 @@ def _block_network() -> Iterator[None]:
             raise RuntimeError(f"A test tried to reach {address[0]}.")
         return real(self, address)
 
-    socket.socket.connect = connect  # type: ignore[method-assign]
+    socket.socket.connect = connect
     yield
-    socket.socket.connect = real  # type: ignore[method-assign]
+    socket.socket.connect = real
 
 
 _CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")

@@ -24,15 +24,15 @@ else:  # generic to the type checker only
 class MirrorAdmin(_Admin):
     """A table that only Stripe and our own processes write."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody adds rows by hand."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody edits rows by hand."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody deletes rows by hand."""
         return False
 
@@ -48,10 +48,10 @@ class MirrorInline(_Inline):
     can_delete = False
     show_change_link = True
 
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
 
@@ -68,7 +68,7 @@ def about_reader(reader: int | None, *, source: str = "") -> list[SafeString]:
 
 
 def one(row: Model) -> SafeString:
-    options = row._meta  # noqa: SLF001  Django has no public name for it
+    options = row._meta
     address = reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[row.pk])
     return format_html('<a href="{}">{} {}</a>', address, options.verbose_name, row)
 

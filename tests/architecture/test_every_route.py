@@ -53,7 +53,7 @@ class Found:
     @property
     def text(self) -> str:
         """Everything in it that a caller sees: headers and content."""
-        content = b"".join(self.answer) if self.answer.streaming else self.answer.content  # type: ignore[attr-defined,arg-type]
+        content = b"".join(self.answer) if self.answer.streaming else self.answer.content
         return str(self.answer.headers) + content.decode("utf-8", errors="replace")
 
 

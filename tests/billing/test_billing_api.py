@@ -285,7 +285,7 @@ class TestInvoices:
         market.buy(a_reader())
         assert api.get("/api/v1/invoices").json() == {"invoices": [], "next": None}
 
-    def test_a_cursor_of_somebody_else_opens_nothing(self, api: Client, many: list[str]) -> None:  # noqa: ARG002
+    def test_a_cursor_of_somebody_else_opens_nothing(self, api: Client, many: list[str]) -> None:  # noqa: ARG002  they have to be there
         cursor = api.get("/api/v1/invoices").json()["next"]
         other = Client()
         other.force_login(a_reader())

@@ -30,7 +30,7 @@ class Stripe:
 
 
 def ask(stripe: Stripe, purpose: str = "cancel", subject: str = "sub_1", *, now: object = NOON) -> str:
-    return calls.recorded(purpose=purpose, subject=subject, call=stripe, now=now)  # type: ignore[arg-type]
+    return calls.recorded(purpose=purpose, subject=subject, call=stripe, now=now)
 
 
 def states() -> list[str]:

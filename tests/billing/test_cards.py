@@ -219,7 +219,7 @@ def test_an_old_form_is_known_by_its_card_where_our_records_are_lost(market: Mar
 def test_an_invoice_voided_meanwhile_is_no_failure(market: Market, reader: User) -> None:
     session, invoice = market.card_form(reader), Invoice.objects.get(status="open").stripe_id
     gateway = Meanwhile(market.gateway, lambda: market.sdk.v1.invoices.void_invoice(invoice))
-    outcome = cards.finish(session, reader=reader, gateway=gateway, now=market.now)  # type: ignore[arg-type]
+    outcome = cards.finish(session, reader=reader, gateway=gateway, now=market.now)
     assert outcome.state is Stored.PAID
     assert Invoice.objects.get(stripe_id=invoice).status == "void"
 
@@ -231,7 +231,7 @@ def test_a_subscription_ended_meanwhile_does_not_keep_the_card_from_the_others(
     market.buy(reader, "culture_monthly")
     session, ended = market.card_form(reader, card="5555555555554444"), Subscription.objects.earliest("pk")
     gateway = Meanwhile(market.gateway, lambda: market.sdk.v1.subscriptions.cancel(ended.stripe_id))
-    outcome = cards.finish(session, reader=reader, gateway=gateway, now=market.now)  # type: ignore[arg-type]
+    outcome = cards.finish(session, reader=reader, gateway=gateway, now=market.now)
     assert outcome.state is Stored.PAID
     assert Subscription.objects.get(status="active").default_card == market.gateway.checkout(session).card
 

@@ -113,7 +113,7 @@ class History:
                     leased_by="dead", leased_until=now + Customer.LEASE
                 )
                 continue
-            sync.customer(customer, gateway=self, now=now)  # type: ignore[arg-type]
+            sync.customer(customer, gateway=self, now=now)
 
     def picture(self, customer: str) -> CustomerPicture:
         """Take a picture as the gateway does; sometimes the world moves on before it is written."""

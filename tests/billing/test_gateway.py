@@ -272,7 +272,7 @@ def test_everything_asked_of_stripe_carries_the_pinned_version_and_a_key(shop: S
 
         def request(self, method: str, url: str, headers: Any, post_data: Any = None) -> Any:
             asked.append((method, url, dict(headers)))
-            return shop.stripe._requestor._client.request(method, url, headers, post_data)  # type: ignore[union-attr]
+            return shop.stripe._requestor._client.request(method, url, headers, post_data)
 
     listened = StripeGateway(
         secret_key="sk_test_1", api_base="http://localhost:8002", http_client=Listening()

@@ -215,7 +215,7 @@ class TestCatalogue:
                 a_delivery("price.created", about={"id": f"price_{number}", "object": "price"}), now=NOON
             )
         for event in inbox.due_ids(now=NOON, limit=9):
-            inbox.process(event, gateway=Counting(), now=NOON)  # type: ignore[arg-type]
+            inbox.process(event, gateway=Counting(), now=NOON)
         assert (Counting.asked, set(states())) == (1, {"done"})
 
     def test_a_plan_that_unlocks_more_opens_more_to_whoever_holds_it(self, shop: Shop) -> None:

@@ -118,7 +118,7 @@ def test_a_click_that_is_slower_than_the_closing_opens_nothing(market: Market) -
             reader,
             price="premium_monthly",
             return_url=BACK,
-            gateway=Slow(),  # type: ignore[arg-type]
+            gateway=Slow(),
             now=market.now,
         )
     assert {one["status"] for one in market.objects("checkout.session")} == {"expired"}

@@ -60,7 +60,7 @@ class TestReplay:
                 return shop.gateway.events(since=since, until=until)
 
         reconciliation.replay(gateway=shop.gateway, now=NOON)
-        reconciliation.replay(gateway=Listening(), now=NOON + 10 * DAY)  # type: ignore[arg-type]
+        reconciliation.replay(gateway=Listening(), now=NOON + 10 * DAY)
         assert asked[0] == NOON - HOUR
         assert Cursor.objects.get(name="events").moved_at == NOON + 10 * DAY
 
@@ -76,7 +76,7 @@ class TestReplay:
 
         reconciliation.replay(gateway=shop.gateway, now=NOON)
         with pytest.raises(StripeTrouble):
-            reconciliation.replay(gateway=Failing(), now=NOON + DAY)  # type: ignore[arg-type]
+            reconciliation.replay(gateway=Failing(), now=NOON + DAY)
         assert NOON < Cursor.objects.get(name="events").moved_at < NOON + DAY
 
     def test_says_when_we_were_away_for_longer_than_stripe_remembers(self, shop: Shop) -> None:
@@ -233,7 +233,7 @@ class TestComparison:
 
         key = comparison.start(now=shop.now)
         with pytest.raises(StripeTrouble):
-            comparison.advance(key, gateway=Silent(), now=shop.now)  # type: ignore[arg-type]
+            comparison.advance(key, gateway=Silent(), now=shop.now)
         assert comparison.unfinished(now=shop.now) == key
 
 

@@ -251,7 +251,7 @@ def test_a_surprise_while_writing_leaves_everything_as_it_was_and_comes_back(sho
     class Odd:
         def picture(self, customer: str) -> CustomerPicture:
             picture = shop.gateway.picture(customer)
-            return CustomerPicture(customer=picture.customer, subscriptions=(None,))  # type: ignore[arg-type]
+            return CustomerPicture(customer=picture.customer, subscriptions=(None,))
 
     with pytest.raises(AttributeError):
         sync.customer(customer.pk, gateway=Odd(), now=shop.now)

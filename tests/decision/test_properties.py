@@ -37,7 +37,7 @@ _SPECIAL = [
 moments = st.one_of(
     st.sampled_from(_SPECIAL),
     st.sampled_from(_SPECIAL).map(lambda moment: moment - _TICK),
-    st.datetimes(datetime(2026, 1, 1), datetime(2028, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001
+    st.datetimes(datetime(2026, 1, 1), datetime(2028, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001  the zone is given beside
 )
 products = st.sampled_from(["premium", "culture", "sport"])
 
@@ -104,7 +104,7 @@ def test_more_grants_never_close_a_door(facts: Facts, extra: Grant) -> None:
 @given(all_facts(), st.randoms())
 def test_the_order_of_grants_does_not_matter(facts: Facts, random: object) -> None:
     shuffled = list(facts.grants)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     assert decide(replace(facts, grants=tuple(shuffled))) == decide(facts)
     assert strongest_first(shuffled, at=facts.now) == strongest_first(facts.grants, at=facts.now)
 

@@ -203,7 +203,7 @@ class Shop:
                 "currency": "eur",
                 "unit_amount": amount,
                 "lookup_key": slug,
-                "recurring": {"interval": interval},  # type: ignore[typeddict-item]
+                "recurring": {"interval": interval},
             }
         )
         self.prices[slug], self.plans[slug] = price.id, product.id
