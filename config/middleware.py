@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from http import HTTPStatus
@@ -41,6 +42,27 @@ class RefuseControlCharacters:
             return problems.response(HTTPStatus.BAD_REQUEST, code="control_characters")
         if _content_length(request) > _limit(request):
             return problems.response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, code="too_large")
+        return self._get_response(request)
+
+
+class RefuseUnreadableJson:
+    """Answer 400 to JSON that Python cannot hold: nested without end, a number of thousands of digits.
+
+    The frameworks behind expect syntax errors only; what else the parser raises would surface as a 500.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Pass on what can be read, and what is no JSON."""
+        is_headless = request.path.startswith("/_allauth/")
+        is_api = request.path.startswith("/api/") and "json" in (request.content_type or "")
+        if (is_headless or is_api) and request.body:
+            try:
+                json.loads(request.body)
+            except (ValueError, RecursionError):
+                return problems.response(HTTPStatus.BAD_REQUEST, code="malformed")
         return self._get_response(request)
 
 

@@ -42,3 +42,18 @@ def test_a_large_body_is_413_before_it_is_read(client: Client) -> None:
 
 def test_an_answer_without_a_word_about_caches_is_private(client: Client) -> None:
     assert client.get("/health/live").headers["Cache-Control"] == "private, no-store"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/access", "/_allauth/browser/v1/auth/login"])
+@pytest.mark.parametrize(
+    "body", ["[" * 100_000, '{"articles": ' + "[" * 100_000, '{"a":' * 40_000, "1" * 5000]
+)
+@pytest.mark.django_db
+def test_json_without_end_is_400(client: Client, path: str, body: str) -> None:
+    assert client.post(path, data=body, content_type="application/json").status_code == 400
+
+
+@pytest.mark.django_db
+def test_json_that_can_be_read_is_passed_on_whole(client: Client) -> None:
+    answer = client.post("/api/v1/access", data={"articles": ["x"]}, content_type="application/json")
+    assert answer.json()["unknown"] == ["x"]
