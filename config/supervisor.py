@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-_PATIENCE = 8.0  # seconds between asking a child to stop and ending it
 _LAST_WORDS = 15  # lines of a dead child's log that are shown
 
 
@@ -29,6 +28,7 @@ class Supervisor:
 
     logs: Path
     say: Callable[[str], None]
+    patience: float = 8.0  # seconds between asking a child to stop and ending it
     _children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _stopping: bool = False
 
@@ -75,7 +75,7 @@ class Supervisor:
         for child in self._children.values():
             if child.poll() is None:
                 child.terminate()
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + self.patience
         for child in self._children.values():
             try:
                 child.wait(timeout=max(0.1, deadline - time.monotonic()))

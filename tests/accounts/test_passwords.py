@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Any
 
@@ -54,11 +56,13 @@ def test_gives_the_place_back_after_a_failure() -> None:
 @pytest.mark.django_db
 class TestBusy:
     @pytest.fixture(autouse=True)
-    def _full(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.reader = a_reader("ada@example.org", password="correct horse battery")
-        gate = Gate(at_once=1, waiting=0)
-        gate._places.acquire()
-        monkeypatch.setattr(passwords, "GATE", gate)
+    def full(self, settings: Any) -> Iterator[ExitStack]:
+        """Hold every place of the gate; closing what is returned gives them back."""
+        a_reader("ada@example.org", password="correct horse battery")
+        with ExitStack() as places:
+            for _ in range(settings.PASSWORD_CHECKS_AT_ONCE + settings.PASSWORD_CHECKS_WAITING):
+                places.enter_context(passwords.GATE._places)
+            yield places
 
     def test_on_the_page(self) -> None:
         answer = Client().post(
@@ -75,11 +79,11 @@ class TestBusy:
         self._is_busy(answer)
         assert answer.json()["errors"][0]["code"] == "busy"
 
-    def test_counts_against_nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_counts_against_nobody(self, full: ExitStack) -> None:
         body = {"login": "ada@example.org", "password": "correct horse battery"}
         for _ in range(8):
             Client().post("/account/login/", body)
-        monkeypatch.setattr(passwords, "GATE", Gate(at_once=1, waiting=0))
+        full.close()
         assert Client().post("/account/login/", body).status_code == HTTPStatus.FOUND
 
     def test_leaves_codes_alone(self) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,9 @@ def note(name, code):
     file = f"{sys.argv[1]}/{name}.pid"
     return Program(name, python("-c", f"import os, time; open({file!r}, 'w').write(str(os.getpid())); {code}"))
 
-supervisor = Supervisor(logs=Path(sys.argv[1]) / "log", say=lambda line: print(line, flush=True))
+supervisor = Supervisor(
+    logs=Path(sys.argv[1]) / "log", say=lambda line: print(line, flush=True), patience=float(sys.argv[3])
+)
 supervisor.listen()
 supervisor.start([note("steady", "time.sleep(60)"), note("other", sys.argv[2])])
 print("started", flush=True)
@@ -30,19 +33,24 @@ sys.exit(supervisor.run())
 """
 
 
-def _start(folder: Path, other: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", _SCRIPT, str(folder), other]
+def _start(folder: Path, other: str, *, patience: float = 8) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", _SCRIPT, str(folder), other, str(patience)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
 def _wait_for_pids(folder: Path) -> list[int]:
+    def told() -> list[str]:
+        return [text for file in folder.glob("*.pid") if (text := file.read_text())]
+
+    _wait_for(lambda: len(told()) == 2)
+    return [int(text) for text in told()]
+
+
+def _wait_for(is_so: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        texts = [file.read_text() for file in folder.glob("*.pid")]
-        if len(texts) == 2 and all(texts):
-            return [int(text) for text in texts]
+    while not is_so():
+        assert time.monotonic() < deadline, "The children did not start."
         time.sleep(0.05)
-    raise AssertionError("The children did not start.")
 
 
 def _is_alive(pid: int) -> bool:
@@ -72,9 +80,16 @@ def test_a_death_is_reported_with_its_last_words_and_stops_the_rest(tmp_path: Pa
 
 
 def test_a_child_that_ignores_the_request_is_ended(tmp_path: Path) -> None:
-    stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
-    supervisor = _start(tmp_path, stubborn)
+    # The steady one ends when asked; this one says when it has stopped its ears.
+    ready = tmp_path / "ready"
+    deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    supervisor = _start(
+        tmp_path, f"import signal; {deaf}; open({str(ready)!r}, 'w').close(); time.sleep(60)", patience=0.5
+    )
     pids = _wait_for_pids(tmp_path)
+    _wait_for(ready.exists)
+    began = time.monotonic()
     supervisor.terminate()
     assert supervisor.wait(timeout=20) == 0
+    assert time.monotonic() - began >= 0.5
     assert not any(_is_alive(pid) for pid in pids)
