@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import translation
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
@@ -28,6 +29,13 @@ def at_noon(settings: Any, tmp_path: Path, now: datetime) -> None:
     clock = tmp_path / "clock"
     clock.write_text(str(now.timestamp() - time.time()))
     settings.CLOCK_FILE = clock
+
+
+@pytest.fixture(autouse=True)
+def _in_english() -> Iterator[None]:
+    """Let no test inherit the language of a request that another one made."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")
