@@ -1,7 +1,4 @@
-"""What was bought, as a mirror of Stripe; what we asked of Stripe; what Stripe told us.
-
-Mirror rows are written by `billing.sync` only. Money is integer minor units with a lower-case currency.
-"""
+"""What readers hold at Stripe: the customer, cards, subscriptions, invoices."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from billing import words
+from billing.models.sale import Price
 from billing.snapshots import Status
 
 
@@ -77,54 +74,6 @@ class Customer(models.Model):
 
     def __str__(self) -> str:
         return self.email or self.stripe_id
-
-
-class Plan(models.Model):
-    """What is sold: a Stripe product whose metadata `unlocks` names products of ours."""
-
-    stripe_id = models.CharField(max_length=80, unique=True)
-    name = models.CharField(max_length=200)
-    description = models.TextField(blank=True)
-    unlocks = models.JSONField(default=list, help_text=_("Slugs of the products that it opens."))
-    active = models.BooleanField(default=True)
-
-    class Meta:
-        ordering = ("name",)
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Price(models.Model):
-    """A plan's amount and interval. `slug` is Stripe's lookup key: the only name a client may use."""
-
-    stripe_id = models.CharField(max_length=80, unique=True)
-    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="prices")
-    slug = models.CharField(max_length=200, blank=True)
-    active = models.BooleanField(default=True)
-    unit_amount = models.BigIntegerField(null=True)
-    currency = models.CharField(max_length=3)
-    interval = models.CharField(max_length=10)
-    interval_count = models.PositiveSmallIntegerField(default=1)
-    trial_days = models.PositiveSmallIntegerField(default=0)
-
-    class Meta:
-        ordering = ("plan", "unit_amount")
-        constraints = [
-            models.UniqueConstraint(
-                fields=("slug",), condition=Q(active=True) & ~Q(slug=""), name="price_slug_names_one_on_sale"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.slug or self.stripe_id
-
-    @property
-    def text(self) -> str:
-        """The amount and how often it is charged, in the active language."""
-        return words.price(
-            self.unit_amount or 0, currency=self.currency, interval=self.interval, count=self.interval_count
-        )
 
 
 class PaymentMethod(models.Model):
@@ -262,158 +211,3 @@ class Invoice(models.Model):
 
     def __str__(self) -> str:
         return self.number or self.stripe_id
-
-
-class StripeEvent(models.Model):
-    """The inbox: a delivery, kept once, processed at least once. Only its ids are ever believed."""
-
-    class State(models.TextChoices):
-        """Where an event is on its way."""
-
-        RECEIVED = "received", _("received")
-        DONE = "done", _("done")
-        IGNORED = "ignored", _("ignored")
-        PARKED = "parked", _("parked: nobody of ours yet")
-        DEAD = "dead", _("given up")
-
-    event_id = models.CharField(max_length=120, unique=True)
-    type = models.CharField(max_length=120)
-    api_version = models.CharField(max_length=60, blank=True)
-    livemode = models.BooleanField()
-    source = models.CharField(max_length=10, default="webhook")  # webhook or replay
-    object_id = models.CharField(max_length=120, blank=True)
-    object_type = models.CharField(max_length=60, blank=True)
-    customer_id = models.CharField(max_length=80, blank=True, db_index=True)
-    payload = models.JSONField(null=True, blank=True)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.RECEIVED)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    next_attempt_at = models.DateTimeField()
-    leased_until = models.DateTimeField(null=True, blank=True)
-    last_error = models.CharField(max_length=300, blank=True)
-    created_at = models.DateTimeField(help_text=_("When Stripe made it."))
-    received_at = models.DateTimeField()
-    processed_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ("-received_at", "-id")
-        indexes = [
-            models.Index(
-                fields=("next_attempt_at",),
-                condition=Q(state__in=("received", "parked")),
-                name="stripe_event_due",
-            ),
-        ]
-
-    LEASE = timedelta(minutes=2)
-
-    def __str__(self) -> str:
-        return f"{self.type} {self.event_id}"
-
-
-class CheckoutAttempt(models.Model):
-    """A reader's way to Checkout. One open attempt per reader: two tabs, or a double click, share it."""
-
-    class State(models.TextChoices):
-        """How an attempt stands."""
-
-        OPEN = "open", _("open")
-        DONE = "done", _("paid")
-        CLOSED = "closed", _("expired or replaced")
-
-    reader = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="checkout_attempts"
-    )
-    price = models.ForeignKey(Price, on_delete=models.PROTECT, related_name="checkout_attempts")
-    key = models.CharField(
-        max_length=80, unique=True, help_text=_("Idempotency key and public name of the attempt.")
-    )
-    return_url = models.URLField(max_length=1000)
-    session_id = models.CharField(max_length=120, blank=True, db_index=True)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
-    leased_until = models.DateTimeField(
-        null=True, blank=True, help_text=_("Somebody is asking Stripe for the session.")
-    )
-    started_at = models.DateTimeField()
-    closed_at = models.DateTimeField(null=True, blank=True)
-
-    # Only how long parallel clicks wait for the one that asks; the key makes an early take-over harmless.
-    LEASE = timedelta(seconds=20)
-
-    class Meta:
-        ordering = ("-started_at",)
-        constraints = [
-            models.UniqueConstraint(
-                fields=("reader",), condition=Q(state="open"), name="one_open_checkout_per_reader"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.key
-
-
-class OutboundCall(models.Model):
-    """A write to Stripe, recorded before it is made: its id is the idempotency key, so a retry is the same call.
-
-    At most one unfinished call per purpose and object; whoever repeats the wish meanwhile joins that call.
-    """
-
-    class State(models.TextChoices):
-        """What became of a call."""
-
-        OPEN = "open", _("outcome unknown")
-        DONE = "done", _("done")
-        REFUSED = "refused", _("refused")
-
-    purpose = models.CharField(max_length=40)  # customer, cancel, resume, default_card, pay, setup
-    subject = models.CharField(max_length=160)  # what it is about: a reader, a subscription, invoice:card …
-    key = models.CharField(max_length=120, unique=True)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
-    stripe_id = models.CharField(max_length=120, blank=True)
-    error = models.CharField(max_length=300, blank=True)
-    started_at = models.DateTimeField()
-    finished_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ("-started_at",)
-        constraints = [
-            models.UniqueConstraint(
-                fields=("purpose", "subject"),
-                condition=Q(state="open"),
-                name="one_open_call_per_purpose_and_subject",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.purpose} {self.subject}"
-
-
-class ReconcileRun(models.Model):
-    """One walk over everything, and the drift it found: "N of N subscriptions proven equal to Stripe at T"."""
-
-    started_at = models.DateTimeField()
-    finished_at = models.DateTimeField(null=True, blank=True)
-    leased_until = models.DateTimeField(null=True, blank=True)
-    cursor = models.CharField(max_length=120, blank=True)
-    checked = models.PositiveIntegerField(default=0)
-    equal = models.PositiveIntegerField(default=0)
-    repaired = models.PositiveIntegerField(default=0)
-    drift = models.JSONField(default=list, help_text=_("What differed, one line each."))
-
-    class Meta:
-        ordering = ("-started_at",)
-
-    LEASE = timedelta(minutes=2)
-
-    def __str__(self) -> str:
-        return f"{self.equal} of {self.checked} equal at {self.started_at:%Y-%m-%d %H:%M}"
-
-
-class Cursor(models.Model):
-    """How far a walk over Stripe's events has come."""
-
-    name = models.CharField(max_length=60, primary_key=True)
-    position = models.CharField(max_length=120, blank=True)
-    moved_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return self.name

@@ -1,0 +1,57 @@
+"""What is on sale: plans and their prices, as Stripe's catalogue has them."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from billing import words
+
+
+class Plan(models.Model):
+    """What is sold: a Stripe product whose metadata `unlocks` names products of ours."""
+
+    stripe_id = models.CharField(max_length=80, unique=True)
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    unlocks = models.JSONField(default=list, help_text=_("Slugs of the products that it opens."))
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Price(models.Model):
+    """A plan's amount and interval. `slug` is Stripe's lookup key: the only name a client may use."""
+
+    stripe_id = models.CharField(max_length=80, unique=True)
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="prices")
+    slug = models.CharField(max_length=200, blank=True)
+    active = models.BooleanField(default=True)
+    unit_amount = models.BigIntegerField(null=True)
+    currency = models.CharField(max_length=3)
+    interval = models.CharField(max_length=10)
+    interval_count = models.PositiveSmallIntegerField(default=1)
+    trial_days = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ("plan", "unit_amount")
+        constraints = [
+            models.UniqueConstraint(
+                fields=("slug",), condition=Q(active=True) & ~Q(slug=""), name="price_slug_names_one_on_sale"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.slug or self.stripe_id
+
+    @property
+    def text(self) -> str:
+        """The amount and how often it is charged, in the active language."""
+        return words.price(
+            self.unit_amount or 0, currency=self.currency, interval=self.interval, count=self.interval_count
+        )
