@@ -147,6 +147,7 @@ def cancel(reader: User, *, subscription: str | None = None, gateway: Gateway, n
             gateway,
             now,
         )
+        _void_what_is_open(row, gateway=gateway, now=now)
     elif row.is_open and outlook.scheduled_end(row) is None:
         _ask(
             row,
@@ -360,6 +361,22 @@ def _own_open(reader: User, subscription: str | None, *, now: datetime) -> Subsc
     if chosen is None:
         raise NothingToDo(_("There is no such subscription."))
     return Subscription.objects.get(pk=chosen.id)
+
+
+def _void_what_is_open(row: Subscription, *, gateway: Gateway, now: datetime) -> None:
+    """Ask no more money for the period that a reader gave up: whoever comes back pays for a new one."""
+
+    def void(invoice: str) -> None:
+        calls.recorded(
+            purpose="void",
+            subject=invoice,
+            call=lambda key: gateway.void_invoice(invoice=invoice, key=key),
+            now=now,
+        )
+
+    for invoice in row.invoices.filter(status="open"):
+        void(invoice.stripe_id)
+    waiting.for_sync(row.customer_id, gateway=gateway, now=now)
 
 
 def _ask(

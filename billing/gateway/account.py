@@ -263,6 +263,17 @@ class StripeGateway:
             return found
         return snapshots.invoice(_plain(paid))
 
+    def void_invoice(self, *, invoice: str, key: str) -> None:
+        """Declare that an open invoice is owed no more; one that is not open any more is left as it is."""
+        try:
+            with translated():
+                self._v1.invoices.void_invoice(invoice, {}, {"idempotency_key": key})
+        except StripeRefused:
+            with translated():
+                found = snapshots.invoice(_plain(self._v1.invoices.retrieve(invoice)))
+            if found.status == "open":
+                raise
+
     def cancel_at_period_end(self, *, subscription: str, key: str) -> SubscriptionSnapshot:
         """Let a subscription end with the period already paid."""
         return self._update_subscription(subscription, {"cancel_at_period_end": True}, key=key)

@@ -124,6 +124,10 @@ class Gateway(Protocol):
         """
         ...
 
+    def void_invoice(self, *, invoice: str, key: str) -> None:
+        """Declare that an open invoice is owed no more; one that is not open any more is left as it is."""
+        ...
+
     def cancel_at_period_end(self, *, subscription: str, key: str) -> SubscriptionSnapshot:
         """Let a subscription end with the period already paid."""
         ...

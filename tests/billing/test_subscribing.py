@@ -6,7 +6,7 @@ import pytest
 
 from billing import outlook, subscribing
 from billing.errors import AlreadySubscribed, NothingToDo, NotOnSale, PaymentWaiting, StripeTrouble
-from billing.models import CheckoutAttempt, OutboundCall, Subscription
+from billing.models import CheckoutAttempt, Invoice, OutboundCall, Subscription
 from billing.subscribing import Arrival
 from tests.billing.market import BACK, Market
 from tests.factories.accounts import a_reader
@@ -251,6 +251,8 @@ class TestCancelAndResume:
         state = outlook.of(reader, now=market.now)
         assert state is not None
         assert state.status == "canceled"
+        assert not Invoice.objects.filter(status="open").exists()
+        assert {one["status"] for one in market.objects("invoice")} == {"paid", "void"}
 
     def test_a_payment_that_came_in_meanwhile_is_not_thrown_away(self, market: Market) -> None:
         reader = a_reader()
