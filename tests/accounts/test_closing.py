@@ -101,7 +101,10 @@ def test_may_be_repeated(now: datetime) -> None:
     reader = a_reader(MARKER)
     closing.close(reader, now=now)
     reader.refresh_from_db()
+    name = reader.email
     closing.close(reader, now=now)
+    reader.refresh_from_db()
+    assert (reader.email, reader.is_active) == (name, False)
 
 
 def test_is_not_for_staff(client: Client) -> None:
