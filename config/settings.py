@@ -88,9 +88,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.middleware.PrivateByDefault",
     "config.middleware.RefuseControlCharacters",
     "django.middleware.security.SecurityMiddleware",
-    "config.middleware.PrivateByDefault",
     "corsheaders.middleware.CorsMiddleware",
     "config.middleware.RefuseUnreadableJson",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -229,6 +229,7 @@ MFA_ADAPTER = "accounts.second_factor.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = SITE_NAME
+MFA_TOTP_TOLERANCE = 1  # a code whose half minute ends while it is typed is still good (RFC 6238, 5.2)
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
 
 # Cookies, headers
