@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -21,12 +20,6 @@ from tests.accounts.mailbox import last_code
 from tests.factories.accounts import a_reader
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _the_last_code_still_counts(settings: Any) -> None:
-    """A code's half minute may end between making and sending it."""
-    settings.MFA_TOTP_TOLERANCE = 1
 
 
 @pytest.fixture
