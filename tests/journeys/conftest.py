@@ -24,7 +24,7 @@ import pytest
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
-_START_SECONDS = 90
+_START_SECONDS = 180
 
 T = TypeVar("T")
 
@@ -104,7 +104,7 @@ class Demo:
         return int(state["pending"])
 
 
-def wait_for(find: Callable[[], T | None], *, what: str, seconds: float = 30) -> T:
+def wait_for(find: Callable[[], T | None], *, what: str, seconds: float = 60) -> T:
     """Return what `find` returns once it is something, looking a few times a second."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -31,7 +31,8 @@ class Browser:
         self.article = f"{demo.newspaper}/articles/{ARTICLE.id}/"
         self.moment_of_refusal = ""
         self._station = 0
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
+        expect.set_options(timeout=20_000)
 
     def keep(self, name: str) -> None:
         """Keep a picture of this station where a folder for them is named."""

@@ -19,7 +19,7 @@ from config import demonstration
 from config.bootstrap import demo_ports
 from config.supervisor import Program, Supervisor, python
 
-_START_SECONDS = 60.0
+_START_SECONDS = 150.0
 
 
 class Command(BaseCommand):
