@@ -22,11 +22,15 @@ import psycopg
 import psycopg.sql
 import pytest
 import requests
+from playwright.sync_api import expect
 
 ROOT = Path(__file__).resolve().parents[2]
 _START_SECONDS = 180
 
 T = TypeVar("T")
+
+# Two cores may run two demos, their workers and two browsers at once.
+expect.set_options(timeout=30_000)
 
 
 @dataclass(frozen=True, slots=True)

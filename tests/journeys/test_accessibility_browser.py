@@ -48,7 +48,7 @@ class Inspector:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.complaints: list[str] = []
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
 
     def look(self, name: str) -> None:

@@ -32,7 +32,6 @@ class Browser:
         self.moment_of_refusal = ""
         self._station = 0
         page.set_default_timeout(60_000)
-        expect.set_options(timeout=20_000)
 
     def keep(self, name: str) -> None:
         """Keep a picture of this station where a folder for them is named."""
