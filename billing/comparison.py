@@ -59,6 +59,7 @@ def advance(
     gateway: Gateway,
     now: datetime,
     seconds: float | None = None,
+    page: int = _PAGE,
     tell: Callable[[ReconcileRun], object] = lambda _run: None,
 ) -> ReconcileRun:
     """Go on with a comparison, for so many seconds of real time or to its end; `tell` hears of each page.
@@ -70,8 +71,8 @@ def advance(
         return ReconcileRun.objects.get(pk=run_pk)
     until = time.monotonic() + seconds if seconds is not None else None
     try:
-        for page in _pages(gateway.subscriptions(after=run.cursor)):
-            _take(run, page, gateway=gateway, now=now)
+        for theirs in _pages(gateway.subscriptions(after=run.cursor), size=page):
+            _take(run, theirs, gateway=gateway, now=now)
             tell(run)
             if until is not None and time.monotonic() > until:
                 return run
@@ -119,8 +120,10 @@ def _claim(run_pk: int, *, now: datetime) -> ReconcileRun | None:
     return ReconcileRun.objects.get(pk=run_pk)
 
 
-def _pages(walk: Iterator[SubscriptionSnapshot]) -> Iterator[list[SubscriptionSnapshot]]:
-    while page := list(islice(walk, _PAGE)):
+def _pages(
+    walk: Iterator[SubscriptionSnapshot], *, size: int = _PAGE
+) -> Iterator[list[SubscriptionSnapshot]]:
+    while page := list(islice(walk, size)):
         yield page
 
 

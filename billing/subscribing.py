@@ -36,7 +36,6 @@ from billing.waiting import Patience
 
 # Stripe keeps idempotency keys, and an unpaid session, for a day. After it a session that we never heard of is dead.
 _SESSION_LIFE = timedelta(hours=24)
-_SECONDS_TO_WAIT = 9.0
 _UNPAID = (Status.PAST_DUE, Status.UNPAID)
 
 
@@ -68,7 +67,7 @@ def start(reader: User, *, price: str, return_url: str, gateway: Gateway, now: d
     :raises StripeTrouble: Stripe did not answer in time; the same click may be repeated.
     """
     wanted = catalogue.find(price)
-    patience = Patience(_SECONDS_TO_WAIT)
+    patience = Patience(settings.CHECKOUT_SECONDS_TO_WAIT)
     while True:
         _refuse_second_purchase(reader, wanted, return_url=return_url, now=now)
         attempt = _open_attempt(reader, price=wanted, return_url=return_url, now=now)

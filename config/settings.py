@@ -60,6 +60,8 @@ if not DEBUG and STRIPE_API_BASE != "https://api.stripe.com":
 
 PAST_DUE_GRACE = timedelta(days=env.number("PAST_DUE_GRACE_DAYS", default=7))
 RENEWAL_SLACK = timedelta(hours=env.number("RENEWAL_SLACK_HOURS", default=24))
+# How long a click on "subscribe" waits for a parallel one, or for Stripe in a bad moment, before it is told to repeat.
+CHECKOUT_SECONDS_TO_WAIT = 9.0
 
 # The application
 

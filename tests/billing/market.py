@@ -126,23 +126,30 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def open_market(clock_file: Path) -> Iterator[Market]:
-    """Serve a stand-in on a free loopback port; its clock is ours."""
-    clock_file.write_text("0", encoding="ascii")
-    sandbox = Sandbox(clock_file=clock_file)
+def served(sandbox: Sandbox) -> Iterator[str]:
+    """Serve a stand-in on a free loopback port; yields its address."""
     server = make_server("127.0.0.1", 0, sandbox.app, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
-    base = f"http://127.0.0.1:{server.server_port}"
-    secrets = tuple(settings.STRIPE_WEBHOOK_SECRETS)
-    sdk = stripe.StripeClient(
-        settings.STRIPE_SECRET_KEY, stripe_version=stripe.api_version, base_addresses={"api": base}
-    )
-    gateway = StripeGateway(secret_key=settings.STRIPE_SECRET_KEY, api_base=base, webhook_secrets=secrets)
     try:
-        yield Market(sandbox=sandbox, base=base, gateway=gateway, sdk=sdk)
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
-        clock_file.write_text("0", encoding="ascii")
+
+
+@contextmanager
+def open_market(clock_file: Path) -> Iterator[Market]:
+    """Serve a stand-in whose clock is ours."""
+    sandbox = Sandbox(clock_file=clock_file)
+    secrets = tuple(settings.STRIPE_WEBHOOK_SECRETS)
+    with served(sandbox) as base:
+        sdk = stripe.StripeClient(
+            settings.STRIPE_SECRET_KEY, stripe_version=stripe.api_version, base_addresses={"api": base}
+        )
+        gateway = StripeGateway(secret_key=settings.STRIPE_SECRET_KEY, api_base=base, webhook_secrets=secrets)
+        try:
+            yield Market(sandbox=sandbox, base=base, gateway=gateway, sdk=sdk)
+        finally:
+            clock_file.write_text("0", encoding="ascii")

@@ -8,7 +8,6 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from billing import subscribing
 from billing.models import CheckoutAttempt, Invoice, Subscription
 from tests.billing.market import BACK, Market
 from tests.factories.accounts import a_reader
@@ -160,8 +159,8 @@ class TestCheckout:
             "http://localhost:8000/account/card/?return_url=http%3A%2F%2Flocalhost%3A8001"
         )
 
-    def test_stripe_down_is_503_and_comes_again(self, api: Client, market: Market, monkeypatch) -> None:
-        monkeypatch.setattr(subscribing, "_SECONDS_TO_WAIT", 0.2)
+    def test_stripe_down_is_503_and_comes_again(self, api: Client, market: Market, settings: Any) -> None:
+        settings.CHECKOUT_SECONDS_TO_WAIT = 0.2
         market.fault(target="api", kind="status", match="*", status=503, left=100)
         answer = post(api, "/api/v1/checkout", {"price": "premium_monthly", "return_url": BACK})
         assert (answer.status_code, answer.json()["code"]) == (503, "stripe_unavailable")

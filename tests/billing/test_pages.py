@@ -10,7 +10,6 @@ from django.contrib.messages import get_messages
 from django.test import Client
 
 from accounts.models import User
-from billing import subscribing
 from billing.models import CheckoutAttempt, OutboundCall, Subscription
 from tests.billing.market import BACK, CONFIRMING_CARD, FAILING_CARD, Market
 from tests.factories.accounts import a_reader
@@ -171,8 +170,8 @@ class TestSubscribing:
         answer = site.post("/account/subscribe/", {"price": "premium_monthly", "return_url": BACK})
         assert "/account/card/" in answer["Location"]
 
-    def test_stripe_down_asks_to_try_again(self, site: Client, market: Market, monkeypatch) -> None:
-        monkeypatch.setattr(subscribing, "_SECONDS_TO_WAIT", 0.2)
+    def test_stripe_down_asks_to_try_again(self, site: Client, market: Market, settings: Any) -> None:
+        settings.CHECKOUT_SECONDS_TO_WAIT = 0.2
         market.fault(target="api", kind="status", match="*", status=503, left=100)
         answer = site.post("/account/subscribe/", {"price": "premium_monthly", "return_url": BACK})
         assert answer.status_code == 303

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from billing import outlook, subscribing
@@ -124,8 +126,8 @@ class TestStart:
         )
         assert start(market, reader).url
 
-    def test_stripe_down_is_trouble_and_leaves_the_way_open(self, market: Market, monkeypatch) -> None:
-        monkeypatch.setattr(subscribing, "_SECONDS_TO_WAIT", 0.2)
+    def test_stripe_down_is_trouble_and_leaves_the_way_open(self, market: Market, settings: Any) -> None:
+        settings.CHECKOUT_SECONDS_TO_WAIT = 0.2
         reader = a_reader()
         market.fault(target="api", kind="status", match="*", status=503, left=1000)
         with pytest.raises(StripeTrouble):

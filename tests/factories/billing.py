@@ -180,7 +180,8 @@ def signed(body: bytes | dict[str, Any], *, secret: str = SECRET, at: int | None
 class Shop:
     """A sandbox with the demo's plans, our catalogue that knows them, and a gateway in between.
 
-    Wall time stands still at noon; only `advance` moves the sandbox. Deliveries are collected, not made.
+    Unless told otherwise wall time stands still at noon, and only `advance` moves the sandbox. Deliveries are
+    collected, not made.
     """
 
     sandbox: Sandbox
@@ -236,7 +237,8 @@ class Shop:
 
     def tell(self) -> int:
         """Bring every event of the sandbox to the inbox, in no particular order; return how many."""
-        return inbox.receive_missed(self.gateway.events(since=NOON - DAY, until=self.now + DAY), now=self.now)
+        everything = self.gateway.events(since=datetime.fromtimestamp(0, tz=UTC), until=self.now + DAY)
+        return inbox.receive_missed(everything, now=self.now)
 
     def work(self) -> None:
         """Do all that is due now, as the workers would."""
@@ -249,9 +251,9 @@ class Shop:
 def a_shop(*, seed: str = "shop", refresh: bool = True, **options: Any) -> Shop:
     """Open a shop with the plans Premium and Culture; without `refresh` our catalogue must know them already.
 
-    Shops of one seed have the same names for the same things.
+    Shops of one seed have the same names for the same things. `options` are the sandbox's own.
     """
-    sandbox = Sandbox(seed=seed, wall=NOON.timestamp, **options)
+    sandbox = Sandbox(**{"seed": seed, "wall": NOON.timestamp, **options})
     http = InProcessClient(sandbox)
     address = "http://localhost:8002"
     shop = Shop(
