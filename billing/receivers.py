@@ -11,7 +11,7 @@ from django.dispatch import receiver
 
 from accounts.models import User
 from accounts.signals import email_changed, reader_closing
-from billing import addresses, calls, gateway, subscribing, sync, waiting
+from billing import addresses, calls, gateway, leftovers, sync, waiting
 from billing.gateway import Gateway
 from billing.models import Customer, PaymentMethod, StripeEvent
 
@@ -33,7 +33,7 @@ def end_billing(sender: object, *, reader: User, now: datetime, **_more: Any) ->
     :raises StripeTrouble: Stripe did not answer.
     """
     stripe = gateway.default()
-    subscribing.abandon(reader, gateway=stripe, now=now)
+    leftovers.abandon(reader, gateway=stripe, now=now)
     for customer in Customer.objects.filter(reader=reader, deleted_at=None):
         _delete(customer, stripe=stripe, now=now)
     _forget_who_it_was(reader)

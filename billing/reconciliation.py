@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import F, Q, QuerySet
 
-from billing import inbox, sync
+from billing import inbox, leftovers, sync
 from billing.gateway import Gateway
 from billing.models import Cursor, Customer, Subscription
 from billing.snapshots import Status
@@ -51,7 +51,10 @@ def replay(*, gateway: Gateway, now: datetime, since: datetime | None = None) ->
 
 
 def sweep_boundaries(*, now: datetime, limit: int = _BATCH) -> int:
-    """Ask for a look at customers whose subscription passed a date unseen, or is in trouble; return how many."""
+    """Ask for a look at customers whose subscription passed a date unseen, or is in trouble; return how many.
+
+    Also at those at whom something can still be paid that no longer should: whoever looks clears it away.
+    """
     unseen = Q(past_due_since__lte=now - settings.PAST_DUE_GRACE) & Q(
         synced_at__lt=F("past_due_since") + settings.PAST_DUE_GRACE
     )
@@ -62,7 +65,8 @@ def sweep_boundaries(*, now: datetime, limit: int = _BATCH) -> int:
     unsettled = Q(period_ends_at__lte=now) | Q(cancel_at__lte=now) | ~Q(status__in=settled)
     doubtful = unsettled & Q(synced_at__lte=now - _OVERLAP)
     rows = Subscription.objects.exclude(status__in=_ENDED).filter(unseen | doubtful)
-    return _request(rows, now=now, limit=limit)
+    wanted = Customer.objects.filter(Q(subscriptions__in=rows) | Q(pk__in=leftovers.customers()))
+    return _request(wanted, now=now, limit=limit)
 
 
 def sweep_stale(*, now: datetime, limit: int = _BATCH) -> int:
@@ -74,9 +78,7 @@ def sweep_stale(*, now: datetime, limit: int = _BATCH) -> int:
     return sync.request(list(chosen), now=now)
 
 
-def _request(rows: QuerySet[Subscription], *, now: datetime, limit: int) -> int:
-    idle = Customer.objects.filter(
-        subscriptions__in=rows, deleted_at=None, sync_requested__lte=F("sync_done")
-    ).distinct()
+def _request(wanted: QuerySet[Customer], *, now: datetime, limit: int) -> int:
+    idle = wanted.filter(deleted_at=None, sync_requested__lte=F("sync_done")).distinct()
     chosen = idle.order_by("synced_at", "pk").values_list("pk", flat=True)[:limit]
     return sync.request(list(chosen), now=now)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -106,24 +105,6 @@ def finish(attempt: CheckoutAttempt, *, session_id: str, gateway: Gateway, now: 
     if session.status != "complete":
         return Arrival.UNPAID
     return Arrival.DONE if _settle(attempt, session, gateway=gateway, now=now) else Arrival.CONFIRMING
-
-
-def abandon(reader: User, *, gateway: Gateway, now: datetime) -> None:
-    """See to it that nothing which `reader` left open at Checkout can be paid any more. Repeating it changes nothing.
-
-    :raises StripeTrouble: Stripe did not answer; what is still open is open here too.
-    """
-    open_attempts = CheckoutAttempt.objects.filter(reader=reader, state=CheckoutAttempt.State.OPEN)
-    while (attempt := open_attempts.first()) is not None:
-        if attempt.session_id:
-            with suppress(StripeGone):
-                gateway.expire_checkout(attempt.session_id, key=f"expire-{attempt.key}")
-            _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
-        else:
-            # A click that is asking for its session finds its attempt closed, and expires what it gets.
-            open_attempts.filter(pk=attempt.pk, session_id="").update(
-                state=CheckoutAttempt.State.CLOSED, leased_until=None, closed_at=now
-            )
 
 
 def cancel(reader: User, *, subscription: str | None = None, gateway: Gateway, now: datetime) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from celery import shared_task
 
 from accounts import clock
-from billing import comparison, dunning, gateway, inbox, reconciliation, sync
+from billing import comparison, dunning, gateway, inbox, leftovers, reconciliation, sync
 from billing.models import Customer
 
 logger = logging.getLogger(__name__)
@@ -24,8 +24,8 @@ _SECONDS = 40.0
 
 @shared_task(name="billing.sync_customers")
 def sync_customers(ids: list[int]) -> None:
-    """Look at these customers."""
-    _each(ids, lambda pk: sync.customer(pk, gateway=gateway.default(), now=clock.now()))
+    """Look at these customers, and clear away what the news left behind."""
+    _each(ids, lambda pk: leftovers.look(pk, gateway=gateway.default(), now=clock.now()))
 
 
 @shared_task(name="billing.process_events")

@@ -112,7 +112,7 @@ class OutboundCall(models.Model):
         DONE = "done", _("done")
         REFUSED = "refused", _("refused")
 
-    purpose = models.CharField(max_length=40)  # customer, cancel, resume, default_card, pay, setup
+    purpose = models.CharField(max_length=40)  # customer, cancel, resume, default_card, pay, void, expire …
     subject = models.CharField(max_length=160)  # what it is about: a reader, a subscription, invoice:card …
     key = models.CharField(max_length=120, unique=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)

@@ -1,0 +1,104 @@
+"""What a change left behind that could still be paid and no longer should: a Checkout for what its reader holds by now.
+
+Nobody has to be told of it: rows say what is left over, so that a look which died halfway is followed by another one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+
+from accounts.models import User
+from billing import calls, subscribing, sync
+from billing.errors import BillingError, StripeGone
+from billing.gateway import Gateway
+from billing.models import CheckoutAttempt, Customer, OpenProduct
+from billing.snapshots import Status
+from billing.subscribing import Arrival
+
+logger = logging.getLogger(__name__)
+
+
+def look(customer_pk: int, *, gateway: Gateway, now: datetime) -> None:
+    """Look at a customer (see `sync.customer`), then clear away what the news left behind.
+
+    Trouble at Stripe is not raised. What is still left over then is found by `customers`.
+    """
+    if sync.customer(customer_pk, gateway=gateway, now=now) is sync.SyncOutcome.FAILED:
+        return
+    try:
+        clear(customer_pk, gateway=gateway, now=now)
+    except BillingError as trouble:
+        logger.warning("Something of customer %s can still be paid: %s", customer_pk, trouble)
+
+
+def clear(customer_pk: int, *, gateway: Gateway, now: datetime) -> None:
+    """See to it that nothing left over at this customer can be paid any more. Repeating it changes nothing.
+
+    :raises StripeTrouble: Stripe did not answer; what is left is left here too.
+    """
+    for attempt in _superseded(reader__customers=customer_pk):
+        _withdraw(attempt, gateway=gateway, now=now)
+
+
+def customers() -> set[int]:
+    """Return the customers (primary keys) at whom something is left over."""
+    readers = {attempt.reader_id for attempt in _superseded()}
+    return set(Customer.objects.filter(reader__in=readers, deleted_at=None).values_list("pk", flat=True))
+
+
+def abandon(reader: User, *, gateway: Gateway, now: datetime) -> None:
+    """See to it that nothing which `reader` left open at Checkout can be paid any more. Repeating it changes nothing.
+
+    :raises StripeTrouble: Stripe did not answer; what is still open is open here too.
+    """
+    open_attempts = CheckoutAttempt.objects.filter(reader=reader, state=CheckoutAttempt.State.OPEN)
+    while (attempt := open_attempts.first()) is not None:
+        with suppress(StripeGone):
+            _expire(attempt, gateway=gateway, now=now)
+        _close(attempt, now=now)
+
+
+def _superseded(**of: int) -> Iterator[CheckoutAttempt]:
+    """Walk open attempts that would give what their reader has a subscription for by now."""
+    # While the bank is asked, Stripe has a subscription already that is `incomplete`, and the session is still in use.
+    held = OpenProduct.objects.exclude(subscription__status=Status.INCOMPLETE)
+    candidates = CheckoutAttempt.objects.filter(
+        state=CheckoutAttempt.State.OPEN, reader__in=held.values("reader"), **of
+    )
+    for attempt in candidates.select_related("reader", "price__plan"):
+        if held.filter(reader=attempt.reader, product__in=attempt.price.plan.unlocks).exists():
+            yield attempt
+
+
+def _withdraw(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> None:
+    """Close an attempt, or finish it where it was paid: then it is what the reader holds."""
+    with suppress(StripeGone):
+        arrival = subscribing.finish(attempt, session_id=attempt.session_id, gateway=gateway, now=now)
+        if arrival is not Arrival.UNPAID or _expire(attempt, gateway=gateway, now=now) == "complete":
+            return
+    _close(attempt, now=now)
+
+
+def _expire(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> str:
+    """Close the session at Stripe; return what it is by then: `expired`, or `complete` if somebody was faster."""
+    if not attempt.session_id:
+        return ""
+    session = calls.recorded(
+        purpose="expire",
+        subject=attempt.session_id,
+        call=lambda key: gateway.expire_checkout(attempt.session_id, key=key),
+        now=now,
+    )
+    return session.status
+
+
+def _close(attempt: CheckoutAttempt, *, now: datetime) -> None:
+    # A click that is asking for its session finds its attempt closed, and expires what it gets. If it has just got
+    # one, the attempt stays open for the next look.
+    still_so = CheckoutAttempt.objects.filter(
+        pk=attempt.pk, state=CheckoutAttempt.State.OPEN, session_id=attempt.session_id
+    )
+    still_so.update(state=CheckoutAttempt.State.CLOSED, leased_until=None, closed_at=now)
