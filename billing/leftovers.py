@@ -1,5 +1,6 @@
-"""What a change left behind that could still be paid and no longer should: a Checkout for what its reader holds by now.
+"""What a change left behind that could still be paid and no longer should.
 
+That is a Checkout for what its reader holds by now, and an invoice of a subscription that its reader ended at once.
 Nobody has to be told of it: rows say what is left over, so that a look which died halfway is followed by another one.
 """
 
@@ -8,13 +9,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
 from billing import calls, subscribing, sync
 from billing.errors import BillingError, StripeGone
 from billing.gateway import Gateway
-from billing.models import CheckoutAttempt, Customer, OpenProduct
+from billing.models import CheckoutAttempt, Customer, OpenProduct, OutboundCall, Subscription
 from billing.snapshots import Status
 from billing.subscribing import Arrival
 
@@ -41,12 +44,15 @@ def clear(customer_pk: int, *, gateway: Gateway, now: datetime) -> None:
     """
     for attempt in _superseded(reader__customers=customer_pk):
         _withdraw(attempt, gateway=gateway, now=now)
+    for ended in _given_up().filter(customer=customer_pk):
+        subscribing.void_what_is_open(ended, gateway=gateway, now=now)
 
 
 def customers() -> set[int]:
     """Return the customers (primary keys) at whom something is left over."""
     readers = {attempt.reader_id for attempt in _superseded()}
-    return set(Customer.objects.filter(reader__in=readers, deleted_at=None).values_list("pk", flat=True))
+    found = Customer.objects.filter(Q(reader__in=readers) | Q(subscriptions__in=_given_up()), deleted_at=None)
+    return set(found.values_list("pk", flat=True))
 
 
 def abandon(reader: User, *, gateway: Gateway, now: datetime) -> None:
@@ -71,6 +77,21 @@ def _superseded(**of: int) -> Iterator[CheckoutAttempt]:
     for attempt in candidates.select_related("reader", "price__plan"):
         if held.filter(reader=attempt.reader, product__in=attempt.price.plan.unlocks).exists():
             yield attempt
+
+
+def _given_up() -> QuerySet[Subscription]:
+    """Return subscriptions that their reader ended at once and for which Stripe still takes money.
+
+    What became of that call does not matter, as whoever made it may have died; that the end came with it does. A
+    subscription that ended otherwise owes what it owes.
+    """
+    wish = OutboundCall.objects.filter(
+        purpose="cancel_now",
+        subject=OuterRef("stripe_id"),
+        started_at__gte=OuterRef("ended_at") - timedelta(days=1),
+    )
+    owing = Subscription.objects.filter(invoices__status="open", invoices__automatic=True)
+    return owing.filter(Exists(wish), status=Status.CANCELED).distinct()
 
 
 def _withdraw(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> None:

@@ -127,7 +127,7 @@ def cancel(reader: User, *, subscription: str | None = None, gateway: Gateway, n
             gateway,
             now,
         )
-        _void_what_is_open(row, gateway=gateway, now=now)
+        void_what_is_open(row, gateway=gateway, now=now)
     elif row.is_open and outlook.scheduled_end(row) is None:
         _ask(
             row,
@@ -136,6 +136,27 @@ def cancel(reader: User, *, subscription: str | None = None, gateway: Gateway, n
             gateway,
             now,
         )
+
+
+def void_what_is_open(row: Subscription, *, gateway: Gateway, now: datetime) -> None:
+    """Ask no more money for the period that a reader gave up: whoever comes back pays for a new one.
+
+    Repeating it changes nothing.
+
+    :raises StripeTrouble: Stripe did not answer.
+    """
+
+    def void(invoice: str) -> None:
+        calls.recorded(
+            purpose="void",
+            subject=invoice,
+            call=lambda key: gateway.void_invoice(invoice=invoice, key=key),
+            now=now,
+        )
+
+    for invoice in row.invoices.filter(status="open"):
+        void(invoice.stripe_id)
+    waiting.for_sync(row.customer_id, gateway=gateway, now=now)
 
 
 def resume(reader: User, *, subscription: str | None = None, gateway: Gateway, now: datetime) -> None:
@@ -341,22 +362,6 @@ def _own_open(reader: User, subscription: str | None, *, now: datetime) -> Subsc
     if chosen is None:
         raise NothingToDo(_("There is no such subscription."))
     return Subscription.objects.get(pk=chosen.id)
-
-
-def _void_what_is_open(row: Subscription, *, gateway: Gateway, now: datetime) -> None:
-    """Ask no more money for the period that a reader gave up: whoever comes back pays for a new one."""
-
-    def void(invoice: str) -> None:
-        calls.recorded(
-            purpose="void",
-            subject=invoice,
-            call=lambda key: gateway.void_invoice(invoice=invoice, key=key),
-            now=now,
-        )
-
-    for invoice in row.invoices.filter(status="open"):
-        void(invoice.stripe_id)
-    waiting.for_sync(row.customer_id, gateway=gateway, now=now)
 
 
 def _ask(

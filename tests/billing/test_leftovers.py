@@ -1,10 +1,13 @@
-"""What a change leaves behind cannot be paid: Checkout for what a reader holds by now."""
+"""What a change leaves behind cannot be paid: Checkout for what a reader holds by now, an invoice they gave up."""
 
 from __future__ import annotations
 
+import pytest
+
 from accounts.models import User
 from billing import leftovers, reconciliation, subscribing, sync, tasks
-from billing.models import CheckoutAttempt, Price, Subscription
+from billing.errors import StripeTrouble
+from billing.models import CheckoutAttempt, Invoice, Price, Subscription
 from tests.billing.market import BACK, GOOD_CARD, Market
 from tests.factories.accounts import a_reader
 
@@ -98,3 +101,39 @@ class TestCheckout:
         assert attempt.state == CheckoutAttempt.State.CLOSED
         assert market.gateway.checkout(attempt.session_id).status == "expired"
         assert reconciliation.sweep_boundaries(now=market.now) == 0
+
+
+class TestInvoice:
+    @pytest.fixture
+    def reader(self, market: Market) -> User:
+        """Someone whose renewal failed."""
+        reader = a_reader()
+        market.buy(reader)
+        market.fail_renewal(reader)
+        return reader
+
+    def open_at_stripe(self, market: Market) -> list[str]:
+        return [one["id"] for one in market.objects("invoice") if one["status"] == "open"]
+
+    def test_of_a_period_given_up_is_void_after_a_cancellation_that_died_halfway(
+        self, market: Market, reader: User
+    ) -> None:
+        market.fault(target="api", kind="status", match="POST /v1/invoices/*", status=503, left=9)
+        with pytest.raises(StripeTrouble):
+            subscribing.cancel(reader, gateway=market.gateway, now=market.now)
+        assert Subscription.objects.get().status == "canceled"
+        assert self.open_at_stripe(market)
+        market.sandbox.world.faults.clear()
+        assert reconciliation.sweep_boundaries(now=market.now) == 1
+        tasks.sync_customers(ids=sync.waiting_ids(now=market.now, limit=9))
+        assert self.open_at_stripe(market) == []
+        assert not Invoice.objects.filter(status="open").exists()
+        assert reconciliation.sweep_boundaries(now=market.now) == 0
+
+    def test_of_a_subscription_that_somebody_else_ended_is_for_them_to_decide(
+        self, market: Market, reader: User
+    ) -> None:
+        market.gateway.cancel_now(subscription=Subscription.objects.get().stripe_id, key="by-hand")
+        hear(market, reader)
+        assert Subscription.objects.get().status == "canceled"
+        assert self.open_at_stripe(market)
