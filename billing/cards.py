@@ -87,10 +87,12 @@ def finish(session_id: str, *, reader: User | None = None, gateway: Gateway, now
     customer = _owner(session, reader=reader)
     if session.status != "complete" or session.card is None:
         return Outcome(Stored.UNFINISHED)
+    # Asked before the look: whoever stores the card during it (page and worker may meet) has not replaced it.
+    was_stored = _is_stored(customer, session)
     picture = gateway.picture(customer.stripe_id)
     if session.card not in {card.id for card in picture.cards}:
         raise StripeGone(_("This card is no longer on file."))
-    if _is_replaced(customer, session, picture):
+    if _is_replaced(session, picture, was_stored=was_stored):
         return Outcome(Stored.REPLACED)
     live = tuple(theirs for theirs in picture.subscriptions if theirs.status.is_open)
     _make_default(customer, session, live, gateway=gateway, now=now)
@@ -128,7 +130,7 @@ def _owner(session: CheckoutSnapshot, *, reader: User | None) -> Customer:
     return customer
 
 
-def _is_replaced(customer: Customer, session: CheckoutSnapshot, picture: CustomerPicture) -> bool:
+def _is_replaced(session: CheckoutSnapshot, picture: CustomerPicture, *, was_stored: bool) -> bool:
     """Tell whether another card was put in the place of this form's card since.
 
     Coming back to an old form, or hearing of it late, must neither bring back its card nor charge it.
@@ -136,7 +138,7 @@ def _is_replaced(customer: Customer, session: CheckoutSnapshot, picture: Custome
     default = picture.customer.default_card
     if default is None or default == session.card:
         return False
-    if _is_stored(customer, session):
+    if was_stored:
         return True
     # Also where our records of either form are lost: of two cards the later one is meant.
     stored_at = {card.id: card.created_at for card in picture.cards}

@@ -192,6 +192,15 @@ class Meanwhile:
         return picture
 
 
+def test_the_worker_that_finishes_while_the_page_looks_takes_nothing_from_the_page(
+    market: Market, reader: User
+) -> None:
+    session, invoice = market.card_form(reader), Invoice.objects.get(status="open").stripe_id
+    gateway = Meanwhile(market.gateway, lambda: finish(market, session, None))
+    assert cards.finish(session, reader=reader, gateway=gateway, now=market.now).state is Stored.PAID
+    assert len(payments(market, invoice)) == 1
+
+
 def test_an_old_form_charges_nothing_to_its_card(market: Market, reader: User) -> None:
     old = market.card_form(reader, card="5555555555554444")
     finish(market, old, reader)

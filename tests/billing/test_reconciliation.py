@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -262,10 +263,13 @@ def rung() -> Iterator[Rung]:
         queue.clear()
 
         def take() -> list[tuple[str, dict[str, Any]]]:
-            messages = [queue.get(block=False) for _number in range(queue.qsize())]
-            for message in messages:
-                message.ack()
-            return [(message.headers["task"], message.payload[1]) for message in messages]
+            found = []
+            # A list that is empty does not exist in Redis, so it cannot be measured: take until nothing is left.
+            with suppress(queue.Empty):
+                while message := queue.get(block=False):
+                    message.ack()
+                    found.append((message.headers["task"], message.payload[1]))
+            return found
 
         yield take
         queue.clear()
