@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -40,20 +41,24 @@ class Command(BaseCommand):
             raise CommandError("Another process is at it; its report will be in the admin.")
         for line in run.drift:
             self.stdout.write(line)
-        self._report(run.equal, run.checked, f", {run.repaired} repaired")
+        self._report(run.equal, run.checked, f", {run.repaired} repaired", at=run.started_at)
 
     def _progress(self, run: ReconcileRun) -> None:
         self.stderr.write(f"{run.checked} compared …")
 
     def _look_through(self) -> None:
+        moment = clock.now()
         equal = checked = 0
-        for finding in comparison.look_through(gateway=gateway.default(), now=clock.now()):
+        for finding in comparison.look_through(gateway=gateway.default(), now=moment):
             checked += 1
             equal += not finding.difference
             if finding.difference:
                 self.stdout.write(str(finding))
-        self._report(equal, checked, "; nothing was changed")
+        self._report(equal, checked, "; nothing was changed", at=moment)
 
-    def _report(self, equal: int, checked: int, rest: str) -> None:
-        at = clock.now().isoformat(timespec="seconds")
-        self.stdout.write(f"{equal} of {checked} subscriptions proven equal to Stripe at {at}{rest}")
+    def _report(self, equal: int, checked: int, rest: str, *, at: datetime) -> None:
+        # What is proven is proven of the moment at which the walk began.
+        said = (
+            f"{equal} of {checked} subscriptions proven equal to Stripe at {at.isoformat(timespec='seconds')}"
+        )
+        self.stdout.write(f"{said}{rest}")
