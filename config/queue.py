@@ -41,6 +41,18 @@ class Channel(filesystem.Channel):
             return payload
         raise Empty
 
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str | None, queue: str) -> None:
+        # Kombu's own empties the file before it locks it; whoever reads it then meets half a document and dies.
+        entry = (routing_key or "", pattern or "", queue or "")
+        table = self.get_table(exchange)
+        if entry in table:
+            return
+        final = self.control_folder / f"{exchange}.exchange"
+        final.parent.mkdir(mode=0o700, exist_ok=True)
+        partial = final.with_suffix(f".{uuid.uuid4().hex}.tmp")
+        partial.write_text(json.dumps([entry, *table]), encoding="utf-8")
+        partial.replace(final)
+
     def _purge(self, queue: str) -> int:
         messages = self._messages(queue)
         for message in messages:
