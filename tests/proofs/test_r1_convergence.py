@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import random
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,11 +27,12 @@ from billing.sandbox.rendering import show
 from billing.snapshots import CustomerPicture
 from paywall import entitlements
 from paywall.decision.policy import decide
-from tests import proofs
 from tests.factories import paywall
 from tests.factories.billing import ASKS_ALWAYS, DAY, FAILS_LATER, GOOD, Shop, a_shop
+from tests.proofs.conftest import Figure
+from tests.proofs.extent import extent
 
-HISTORIES = int(os.environ.get("HISTORIES") or proofs.extent(ordinary=60, full=500))
+HISTORIES = int(os.environ.get("HISTORIES") or extent(ordinary=60, full=500))
 LOST, DOUBLED, LATE, LOOKS_BETWEEN, RACES, DIES = 0.05, 0.15, 0.3, 0.5, 0.1, 0.03
 HOUR = timedelta(hours=1)
 SANDBOX = "convergence"
@@ -338,9 +338,8 @@ def outcome(seed: int, figures: Figures) -> str:
     return difference(history)
 
 
-@pytest.mark.proof
 @pytest.mark.django_db
-def test_every_history_ends_equal_after_one_reconcile(capsys: pytest.CaptureFixture[str]) -> None:
+def test_r1_every_history_ends_equal_after_one_reconcile(figure: Figure) -> None:
     first = int(os.environ.get("HISTORY_SEED", "1"))
     figures, began, unequal = Figures(), time.process_time(), []
     a_shop(seed=SANDBOX)
@@ -350,11 +349,11 @@ def test_every_history_ends_equal_after_one_reconcile(capsys: pytest.CaptureFixt
             if found := outcome(seed, figures):
                 unequal.append(f"HISTORY_SEED={seed} HISTORIES=1: {found}")
             transaction.set_rollback(True)
-    with capsys.disabled():
-        sys.stdout.write(
-            f"\nconvergence: {HISTORIES - len(unequal)} of {HISTORIES} histories equal after one reconcile "
-            f"({figures.behind} were behind before it); {figures.changes} changes, {figures.events} events, "
-            f"{figures.lost} lost, {figures.doubled} doubled, {figures.looks} looks, "
-            f"{time.process_time() - began:.0f} s of CPU\n"
-        )
+    figure(
+        "R1",
+        f"{HISTORIES - len(unequal)} of {HISTORIES} histories equal after one reconcile ({figures.behind} were behind "
+        f"before it); {figures.changes} changes, {figures.events} events, {figures.lost} lost, {figures.doubled} "
+        f"doubled, {figures.looks} looks, {time.process_time() - began:.0f} s of CPU",
+        target="all equal",
+    )
     assert not unequal, "\n".join(unequal)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-_IS_FULL = os.environ.get("PROOFS") == "full"
+IS_FULL = os.environ.get("PROOFS") == "full"
 
 
 def extent(*, ordinary: int, full: int) -> int:
     """Return how many times a proof repeats itself in this run."""
-    return full if _IS_FULL else ordinary
+    return full if IS_FULL else ordinary

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
 import threading
 import time
 from collections import Counter
@@ -21,12 +20,13 @@ from accounts.models import User
 from billing import subscribing
 from billing.models import CheckoutAttempt, OpenProduct, Subscription
 from billing.sandbox.errors import ApiError
-from tests import proofs
 from tests.billing.market import BACK, Market
 from tests.factories.accounts import a_reader
+from tests.proofs.conftest import Figure
+from tests.proofs.extent import extent
 
 # Eight readers meet each kind of trouble once.
-READERS = proofs.extent(ordinary=8, full=50)
+READERS = extent(ordinary=8, full=50)
 CLICKS, CLICKS_WHILE_PAYING = 20, 6
 PRICES = ("premium_monthly", "premium_yearly")
 
@@ -97,10 +97,9 @@ def live_at_stripe(market: Market) -> Counter[str]:
     )
 
 
-@pytest.mark.proof
 @pytest.mark.django_db(transaction=True)
-def test_readers_with_twenty_tabs_each_buy_exactly_once(market: Market, capsys) -> None:
-    started, answers, dice = time.monotonic(), Counter[int](), random.Random(20)
+def test_r8_readers_with_twenty_tabs_each_buy_exactly_once(market: Market, figure: Figure) -> None:
+    answers, dice = Counter[int](), random.Random(20)
     readers = [a_reader() for _ in range(READERS)]
     for number, reader in enumerate(readers):
         _make_trouble(market, number)
@@ -118,17 +117,18 @@ def test_readers_with_twenty_tabs_each_buy_exactly_once(market: Market, capsys) 
         pay_whatever_is_open(market)
         come_back(market, reader)
         answers.update(answer.status for answer in (*first, *second))
+    figure(
+        "R8",
+        f"{connection.vendor}: {READERS} readers x {CLICKS} parallel clicks, {CLICKS_WHILE_PAYING} more while paying: "
+        f"{len(live_at_stripe(market))} readers with {sum(live_at_stripe(market).values())} subscriptions, "
+        f"{dict(sorted(answers.items()))}",
+        target="one subscription each, 0 x 5xx",
+    )
     assert set(answers) <= {201, 409}, answers
     assert sorted(live_at_stripe(market).values()) == [1] * READERS
     assert Subscription.objects.filter(status="active").count() == READERS
     assert OpenProduct.objects.filter(product="premium").count() == READERS
     assert not CheckoutAttempt.objects.filter(state=CheckoutAttempt.State.OPEN).exists()
-    with capsys.disabled():
-        sys.stdout.write(
-            f"\ndouble checkout, {connection.vendor}: {READERS} readers x {CLICKS} parallel clicks, "
-            f"{CLICKS_WHILE_PAYING} more while paying: {READERS} subscriptions, "
-            f"{answers[201]} x 201, {answers[409]} x 409, 0 x 5xx, {time.monotonic() - started:.0f} s\n"
-        )
 
 
 def _make_trouble(market: Market, number: int) -> None:

@@ -1,0 +1,85 @@
+"""What every proof has: its line of figures, a database of its own, private services."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from tests.billing.conftest import market, shop  # noqa: F401  fixtures that proofs share
+from tests.proofs import services
+from tests.proofs.extent import IS_FULL
+from tests.proofs.services import Postgres, Redis
+
+_HERE = Path(__file__).parent
+
+
+class Figure(Protocol):
+    """Prints a proof's line; to be called before its assertions, so that a failure has figures too."""
+
+    def __call__(self, name: str, measured: str, *, target: str) -> None:
+        """Print `R1  measured (target: …), seconds`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark all that lives here as a proof."""
+    for item in items:
+        if _HERE in item.path.parents:
+            item.add_marker(pytest.mark.proof)
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Figure:
+    """Print a proof's line of figures, whatever pytest does with the output."""
+    began = time.monotonic()
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+
+    def line(name: str, measured: str, *, target: str) -> None:
+        text = f"\n{name:<4} {measured} (target: {target}), {time.monotonic() - began:.0f} s\n"
+        with capture.global_and_fixture_disabled():
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+    return line
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A Postgres of our own, which a proof may stop and start as it likes; skipped where none is installed."""
+    services.require(Postgres.binary(), "Postgres (apt install postgresql)")
+    server = Postgres(folder=tmp_path_factory.mktemp("pg"))
+    server.create()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[Redis]:
+    """A Redis of our own, which a proof may freeze, flush and kill; skipped where none is installed."""
+    services.require(Redis.binary(), "Redis (apt install redis-server)")
+    server = Redis(folder=tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+def _vendors() -> list[str]:
+    """Both databases where the proof is run in full; else the one that this run is about."""
+    if IS_FULL:
+        return ["sqlite", "postgres"]
+    return ["postgres" if os.environ.get("DATABASE_URL", "").startswith("postgres") else "sqlite"]
+
+
+@pytest.fixture(params=_vendors())
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database for processes that the proof starts: `DATABASE_URL` for their environment."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'proof.sqlite3'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database()
