@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,7 @@ class Stack:
             with self.log(name).open("ab") as log:
                 self._processes[name] = subprocess.Popen(
                     _commands(self)[name], cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL, stdout=log,
-                    stderr=subprocess.STDOUT,
+                    stderr=subprocess.STDOUT, process_group=0,
                 )  # fmt: skip
         for name, path in (
             ("sandbox", f"{self.sandbox}/_control/clock"),
@@ -120,10 +120,14 @@ class Stack:
                 wait_until(lambda path=path: _answers(path), what=f"{name}: {self.log(name)}", seconds=60)
 
     def kill(self, name: str, *, number: int = signal.SIGKILL) -> None:
-        """End a process at once, or send it another signal."""
-        self._processes[name].send_signal(number)
+        """End a process at once, or send it another signal. What cannot be caught reaches its children too."""
+        process = self._processes[name]
+        if number in {signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT}:
+            _signal_group(process, number)
+        else:
+            process.send_signal(number)
         if number == signal.SIGKILL:
-            self._processes[name].wait()
+            process.wait()
 
     def is_alive(self, name: str) -> bool:
         """Tell whether a process still runs."""
@@ -132,8 +136,7 @@ class Stack:
     def stop(self) -> None:
         """End everything that still runs."""
         for process in self._processes.values():
-            if process.poll() is None:
-                process.kill()
+            _signal_group(process, signal.SIGKILL)
         for process in self._processes.values():
             process.wait()
 
@@ -182,6 +185,12 @@ def _commands(stack: Stack) -> dict[str, list[str]]:
         "schedule": [*celery, "beat", "-l", "info", "--pidfile="],
         "relay": [*python, "manage.py", "relay"],
     }  # fmt: skip
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
+    """Reach a process and its children: granian serves from one, which would outlive it and keep the port."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
 
 
 def _answers(address: str) -> bool:
