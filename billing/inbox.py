@@ -148,7 +148,10 @@ def _row(delivery: Delivery, *, source: str, now: datetime) -> StripeEvent:
 
 
 def _is_ours(delivery: Delivery) -> bool:
-    return delivery.event.type.startswith((*_ABOUT_SOMEBODY, *_ABOUT_THE_CATALOGUE))
+    event = delivery.event
+    return not event.is_of_another_account and event.type.startswith(
+        (*_ABOUT_SOMEBODY, *_ABOUT_THE_CATALOGUE)
+    )
 
 
 def _unfinished() -> QuerySet[StripeEvent]:

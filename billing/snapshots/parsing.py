@@ -189,15 +189,15 @@ def event(data: Mapping[str, Any]) -> EventSnapshot:
     """
     try:
         about = data["data"]["object"]
-        kind = str(about.get("object") or "")
         return EventSnapshot(
             id=_sound_id(data["id"]),
             type=_sound_type(data["type"]),
-            api_version=str(data.get("api_version") or "")[:60],
-            livemode=bool(data["livemode"]),
+            api_version=_word(data.get("api_version")),
+            livemode=_sound_mode(data["livemode"]),
+            is_of_another_account=bool(data.get("account")),
             created_at=moment(data["created"]),
             object_id=_object_id(about["id"]) if about.get("id") else "",
-            object_type=kind if _WORD.fullmatch(kind) else "",
+            object_type=_word(about.get("object")),
             customer=_customer_in(about),
         )
     except (KeyError, TypeError, AttributeError, OverflowError, OSError) as problem:
@@ -244,6 +244,16 @@ def _sound_type(value: object) -> str:
     if isinstance(value, str) and _TYPE.fullmatch(value):
         return value
     raise ValueError("The type of this event is not one.")
+
+
+def _sound_mode(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError("The mode of this event is not one.")
+
+
+def _word(value: object) -> str:
+    return value if isinstance(value, str) and _WORD.fullmatch(value) else ""
 
 
 def _needs_action(intent: Mapping[str, Any]) -> bool:

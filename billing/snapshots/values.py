@@ -206,6 +206,7 @@ class EventSnapshot:
     type: str
     api_version: str
     livemode: bool
+    is_of_another_account: bool  # Connect: of an account connected to the one that we act for
     created_at: datetime
     object_id: str
     object_type: str

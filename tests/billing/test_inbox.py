@@ -53,6 +53,11 @@ class TestReceive:
         inbox.receive(a_delivery(livemode=True), now=NOON)
         assert states() == ["ignored"]
 
+    def test_ignores_what_happened_to_a_connected_account(self) -> None:
+        inbox.receive(a_delivery(account="acct_1"), now=NOON)
+        assert states() == ["ignored"]
+        assert inbox.receive_missed([a_delivery(account="acct_1")], now=NOON) == 0
+
     @pytest.mark.parametrize("kind", ["charge.succeeded", "payout.paid", "terminal.reader.action_failed"])
     def test_ignores_what_is_no_news_for_us(self, kind: str) -> None:
         inbox.receive(a_delivery(kind), now=NOON)

@@ -228,6 +228,19 @@ class TestEvent:
             with pytest.raises(ValueError, match="event"):
                 snapshots.event(an_event("price.updated", about=about))
 
+    @pytest.mark.parametrize("odd", ["a\0b", "\ud800", "x" * 61, 7, ["2026"], None])
+    def test_a_version_that_no_column_holds_is_none(self, odd: Any) -> None:
+        assert snapshots.event(an_event(api_version=odd)).api_version == ""
+
+    def test_knows_what_happened_to_a_connected_account(self) -> None:
+        assert not snapshots.event(an_event()).is_of_another_account
+        assert snapshots.event(an_event(account="acct_1")).is_of_another_account
+
+    @pytest.mark.parametrize("odd", ["false", 0, None, []])
+    def test_a_mode_is_true_or_false(self, odd: Any) -> None:
+        with pytest.raises(ValueError, match="mode"):
+            snapshots.event(an_event(livemode=odd))
+
     @pytest.mark.parametrize("broken", [{}, {"id": "evt_1"}, [], None, "evt_1", an_event(created="soon")])
     def test_anything_else_is_no_event(self, broken: Any) -> None:
         with pytest.raises(ValueError, match="event"):
