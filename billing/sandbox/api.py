@@ -71,7 +71,8 @@ class _Asked:
 class Api:
     """Answers API requests on a world. `lock` is held only while the world is read or changed.
 
-    `before` runs under the lock ahead of each request; `check`, if given, is called with every successful answer.
+    `before` runs under the lock ahead of each request; `check`, if given, is called with every successful answer;
+    `sleep` is how a slow answer waits.
     """
 
     world: World
@@ -79,6 +80,7 @@ class Api:
     before: Callable[[], None]
     keys: IdempotencyKeys
     check: Callable[[Obj], None] | None = None
+    sleep: Callable[[float], None] = time.sleep
 
     def answer(self, request: Request) -> Response:
         """Answer one request.
@@ -102,6 +104,8 @@ class Api:
         pairs = [(name, value) for name, value in _pairs(request)]
         asked = _Asked(found, parts, params.decode(pairs), request_id, request.headers.get("Idempotency-Key"))
         fault = self.world.faults.take("api", f"{request.method} {request.path}")
+        if fault and fault.kind == "drop_request":
+            raise ResponseDroppedError
         if asked.key is None or request.method != "POST":
             return self._spoilt(asked, fault)
         fingerprint = hashlib.sha256(repr((request.path, sorted(pairs))).encode()).hexdigest()
@@ -135,7 +139,7 @@ class Api:
         if fault and fault.kind == "status":
             raise _fault_error(fault)
         if fault and fault.kind == "slow":
-            time.sleep(fault.seconds)
+            self.sleep(fault.seconds)
         response = self._serve(asked)
         if fault and fault.kind == "drop_response":
             if key is not None:

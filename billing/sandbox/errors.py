@@ -38,7 +38,7 @@ class ApiError(Exception):
 
 
 class ResponseDroppedError(Exception):
-    """The work is done, but a fault says that the caller never hears of it."""
+    """A fault says that the connection is cut: the caller never hears what was done, or that nothing was."""
 
 
 def missing(kind: str, identifier: str, *, param: str = "id") -> ApiError:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 KINDS = {
-    "api": ("status", "slow", "drop_response"),
+    "api": ("status", "slow", "drop_request", "drop_response"),
     "webhook": ("duplicate", "reorder", "delay", "drop", "bad_signature", "stale_signature"),
     "charge": ("decline",),
 }
@@ -23,7 +23,8 @@ class Fault:
     """One rule. `left` counts down to nothing with each match.
 
     `status` is the answer of a `status` fault; `recorded` lets an idempotency key keep that answer; `seconds` is the
-    length of a `slow`, `delay` or `reorder`; `decline_code` is why a charge fails.
+    length of a `slow`, `delay` or `reorder`; `decline_code` is why a charge fails. A `drop_request` cuts the connection
+    before anything is done, a `drop_response` after all of it.
     """
 
     target: str

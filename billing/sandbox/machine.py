@@ -30,7 +30,7 @@ class Machine:
     """A Stripe of one's own, without its web pages.
 
     With `deliver` the caller decides how webhooks travel and calls `webhooks.drain()`; without it they go over HTTP
-    once `webhooks.start()` was called. With `check_responses` every answer and event is held against the SDK's types.
+    once `webhooks.start()` was called. `sleep` is how a slow answer waits. With `check_responses` every answer and event is held against the SDK's types.
     """
 
     def __init__(
@@ -43,11 +43,13 @@ class Machine:
         policy: Policy | None = None,
         wall: Callable[[], float] = time.time,
         deliver: Deliver = over_http,
+        sleep: Callable[[float], None] = time.sleep,
         check_responses: bool = False,
     ) -> None:
         self.lock = threading.RLock()
         self.webhook_url, self.webhook_secret = webhook_url, webhook_secret
         self.check = check if check_responses else None
+        self.sleep = sleep
         faults = Faults()
         self.webhooks = Webhooks(wall=wall, faults=faults, deliver=deliver)
         self.world = World(

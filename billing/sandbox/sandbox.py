@@ -43,7 +43,14 @@ class Sandbox(Machine):
     def _rooms(self) -> dict[str, Callable[[Request], Response]]:
         """What answers, by the first part of the path."""
         pages = CheckoutPages(self)
-        api = Api(world=self.world, lock=self.lock, before=self.run_due, keys=self.keys, check=self.check)
+        api = Api(
+            world=self.world,
+            lock=self.lock,
+            before=self.run_due,
+            keys=self.keys,
+            check=self.check,
+            sleep=self.sleep,
+        )
         return {
             "v1": api.answer,
             "c": pages.answer,

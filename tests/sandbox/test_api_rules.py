@@ -190,6 +190,21 @@ class TestFaults:
         assert made.last_response.headers["Idempotent-Replayed"] == "true"
         assert [row.id for row in client_for(sandbox).v1.customers.list().data] == [made.id]
 
+    def test_a_dropped_request_does_nothing_and_leaves_its_key_free(self, sandbox, client) -> None:
+        sandbox.world.faults.add(Fault(target="api", kind="drop_request", match="POST /v1/customers"))
+        with pytest.raises(stripe.APIConnectionError):
+            client.v1.customers.create({"email": "a@b.c"}, {"idempotency_key": "k"})
+        assert client.v1.customers.list().data == []
+        made = client.v1.customers.create({"email": "a@b.c"}, {"idempotency_key": "k"})
+        assert "Idempotent-Replayed" not in made.last_response.headers
+
+    def test_a_slow_answer_waits_in_the_way_that_it_was_told(self) -> None:
+        waited: list[float] = []
+        sandbox = Sandbox(sleep=waited.append)
+        sandbox.world.faults.add(Fault(target="api", kind="slow", seconds=3))
+        assert client_for(sandbox).v1.customers.list().data == []
+        assert waited == [3]
+
 
 def test_the_same_seed_gives_the_same_ids() -> None:
     ids = [client_for(Sandbox(seed="7")).v1.customers.create({"email": "a@b.c"}).id for _ in range(2)]
