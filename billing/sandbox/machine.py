@@ -30,7 +30,8 @@ class Machine:
     """A Stripe of one's own, without its web pages.
 
     With `deliver` the caller decides how webhooks travel and calls `webhooks.drain()`; without it they go over HTTP
-    once `webhooks.start()` was called. `sleep` is how a slow answer waits. With `check_responses` every answer and event is held against the SDK's types.
+    once `webhooks.start()` was called. `sleep` is how a slow answer waits. With `check_responses` every answer and
+    event is held against the SDK's types.
     """
 
     def __init__(
