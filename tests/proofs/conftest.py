@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from tests.billing.conftest import market, shop  # noqa: F401  fixtures that proofs share
 from tests.proofs import services
 from tests.proofs.extent import IS_FULL
+from tests.proofs.installation import installation, shared_installation  # noqa: F401  likewise
 from tests.proofs.services import Postgres, Redis
 
 _HERE = Path(__file__).parent
@@ -49,14 +52,17 @@ def figure(request: pytest.FixtureRequest) -> Figure:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres() -> Iterator[Postgres]:
     """A Postgres of our own, which a proof may stop and start as it likes; skipped where none is installed."""
     services.require(Postgres.binary(), "Postgres (apt install postgresql)")
-    server = Postgres(folder=tmp_path_factory.mktemp("pg"))
+    # Beside pytest's own folders, which nobody but their owner may enter: Postgres does not run as root.
+    folder = Path(tempfile.mkdtemp(prefix="paywall-pg-"))
+    server = Postgres(folder=folder)
     server.create()
     server.start()
     yield server
     server.stop()
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

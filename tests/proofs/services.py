@@ -81,9 +81,6 @@ class Postgres:
         if os.geteuid() == 0:
             postgres = pwd.getpwnam("postgres")
             os.chown(self.folder, postgres.pw_uid, postgres.pw_gid)
-            for parent in self.folder.parents:
-                if parent.owner() == "root" and parent != Path("/tmp").parent and parent.parent != parent:  # noqa: S108
-                    parent.chmod(parent.stat().st_mode | 0o011)
         self._run("initdb", "-D", str(self._data), "-U", "paywall", "--auth=trust", "-E", "UTF8")
 
     def start(self) -> None:
@@ -130,7 +127,7 @@ class Postgres:
         command: Sequence[str] = [self._path(program), *arguments]
         if os.geteuid() == 0:  # Postgres refuses to run as root
             command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *command]
-        with (self.folder.parent / f"{self.folder.name}-{program}.out").open("wb") as sink:
+        with (self.folder / f"{program}.out").open("wb") as sink:
             done = subprocess.run(
                 command, cwd="/", stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, check=False
             )
