@@ -48,13 +48,19 @@ def ensure_environment(argv: Sequence[str]) -> None:
 
 
 def run_tests(arguments: Sequence[str]) -> NoReturn:
-    """Run pytest; `proofs` as the first word means the measured claims alone, and each of them in full."""
+    """Run pytest. `proofs` as the first word means the measured claims alone, each in full.
+
+    `mutations` switches off one guard of the product at a time and expects a proof to notice.
+    """
     chosen = list(arguments)
+    program = ["-m", "pytest"]
     if chosen[:1] == ["proofs"]:
         os.environ["PROOFS"] = "full"
         chosen[:1] = ["tests/proofs"]
+    elif chosen[:1] == ["mutations"]:
+        program, chosen = ["-m", "tests.proofs.mutations"], chosen[1:]
     os.chdir(ROOT)
-    command = [sys.executable, "-m", "pytest", *chosen]
+    command = [sys.executable, *program, *chosen]
     os.execv(sys.executable, command)  # noqa: S606  pytest takes over this process
 
 
