@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from billing import sync
+from billing import deadline, sync
 from billing.errors import StripeTrouble
 from billing.gateway import Gateway
 from billing.models import Customer
@@ -23,8 +23,9 @@ class Patience:
     _started: float = field(default_factory=time.monotonic)
 
     def wait(self) -> bool:
-        """Pause a moment; False, at once, when no more waiting is worthwhile."""
-        if time.monotonic() - self._started + self.pause > self.seconds:
+        """Pause a moment; False, at once, when no more waiting is worthwhile, here or by the story's deadline."""
+        spent = time.monotonic() - self._started
+        if self.pause > min(self.seconds - spent, deadline.seconds_left()):
             return False
         time.sleep(self.pause)
         # Many who wait for one thing should not go on asking for it at the pace of the first moment.

@@ -11,9 +11,13 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from billing import deadline
 from config import problems
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+# Somebody looks at a screen, and a thread of ours is held: so long all calls to Stripe together, in whatever story.
+_SECONDS_FOR_STRIPE = 9.0
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 # Headers whose value reaches a query; servers differ in what they let through.
@@ -64,6 +68,21 @@ class RefuseUnreadableJson:
             except (ValueError, RecursionError):
                 return problems.response(HTTPStatus.BAD_REQUEST, code="malformed")
         return self._get_response(request)
+
+
+class LimitWaiting:
+    """Let no request wait for Stripe for longer than a few seconds, however many calls its story needs.
+
+    What did not come in time is answered like any trouble at Stripe; whoever repeats the request goes on with it.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Begin the seconds."""
+        with deadline.within(_SECONDS_FOR_STRIPE):
+            return self._get_response(request)
 
 
 class PrivateByDefault:

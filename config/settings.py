@@ -91,6 +91,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.middleware.PrivateByDefault",
+    "config.middleware.LimitWaiting",
     "config.middleware.RefuseControlCharacters",
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import stripe
 
-from billing import gateway
+from billing import deadline, gateway
 from billing.errors import CardRefused, StripeGone, StripeRefused, StripeTrouble
 from billing.gateway import StripeGateway
 from billing.gateway.refusals import translated
@@ -255,6 +255,16 @@ def test_a_silent_stripe_costs_less_than_ten_seconds(silent: int) -> None:
     with pytest.raises(StripeTrouble):
         StripeGateway(secret_key="sk_test_1", api_base=f"http://127.0.0.1:{silent}").customer("cus_1")
     assert time.monotonic() - began < 10
+
+
+def test_all_calls_of_a_story_together_end_with_its_deadline(silent: int) -> None:
+    stripe_that_hangs = StripeGateway(secret_key="sk_test_1", api_base=f"http://127.0.0.1:{silent}")
+    began = time.monotonic()
+    with deadline.within(1.0):
+        for _call in range(5):
+            with pytest.raises(StripeTrouble):
+                stripe_that_hangs.customer("cus_1")
+    assert time.monotonic() - began < 2
 
 
 def test_an_unreachable_stripe_is_tried_thrice_and_soon_given_up() -> None:
