@@ -61,7 +61,7 @@ def term(
         case Status.PAUSED:
             return Term(starts_at=theirs.starts_at, paid_until=None, after=Suspension.PAUSED)
         case Status.CANCELED:
-            return _ended(theirs)
+            return _ended(theirs, own, grace=past_due_grace)
         case Status.INCOMPLETE_EXPIRED | Status.UNKNOWN:
             return None
 
@@ -147,9 +147,14 @@ def _never_paid(theirs: SubscriptionSnapshot, own: tuple[InvoiceSnapshot, ...]) 
     return Term(starts_at=theirs.starts_at, paid_until=theirs.starts_at, after=_trouble(owed), unpaid=owed)
 
 
-def _ended(theirs: SubscriptionSnapshot) -> Term:
-    end = theirs.ended_at or theirs.canceled_at or theirs.cancel_at or theirs.starts_at
-    return Term(starts_at=theirs.starts_at, paid_until=_not_before(theirs, end))
+def _ended(theirs: SubscriptionSnapshot, own: tuple[InvoiceSnapshot, ...], *, grace: timedelta) -> Term:
+    """Over. The time before the end was paid for, but for what is owed to this day: that had its grace and no more."""
+    end = _not_before(theirs, theirs.ended_at or theirs.canceled_at or theirs.cancel_at)
+    owed = _oldest_owed(theirs, own)
+    since = _not_before(theirs, owed.finalized_at or owed.created_at) if owed is not None else end
+    if since >= end:
+        return Term(starts_at=theirs.starts_at, paid_until=end)
+    return Term(starts_at=theirs.starts_at, paid_until=since, grace_until=min(since + grace, end))
 
 
 def _trouble(owed: InvoiceSnapshot | None) -> Suspension:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -184,7 +185,7 @@ def _link_reader(ours: Customer, picture: CustomerPicture) -> None:
 def _restate_entitlements(ours: Customer, reader: User, picture: CustomerPicture, *, now: datetime) -> None:
     unlocks = unlocked_by(item.product for theirs in picture.subscriptions for item in theirs.items)
     for theirs in picture.subscriptions:
-        grants = grants_of(theirs, picture=picture, unlocks=unlocks)
+        grants = grants_of(theirs, picture=picture, unlocks=unlocks, now=now)
         entitlements.replace(reader, source=source_of(theirs.id), grants=grants, now=now)
     listed = [theirs.id for theirs in picture.subscriptions]
     for gone in ours.subscriptions.exclude(stripe_id__in=listed).values_list("stripe_id", flat=True):
@@ -206,11 +207,18 @@ def unlocked_by(stripe_products: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def grants_of(
-    theirs: SubscriptionSnapshot, *, picture: CustomerPicture, unlocks: dict[str, tuple[str, ...]]
+    theirs: SubscriptionSnapshot,
+    *,
+    picture: CustomerPicture,
+    unlocks: dict[str, tuple[str, ...]],
+    now: datetime,
 ) -> tuple[Grant, ...]:
-    """Return all that one subscription gives; `unlocks` says what each of Stripe's products opens here."""
+    """Return all that one subscription gives; `unlocks` says what each of Stripe's products opens here.
+
+    What Stripe has, has begun, also where our clock is behind Stripe's: nobody who has just paid waits for our clock.
+    """
     term = lifecycle.term(
-        theirs,
+        replace(theirs, starts_at=min(theirs.starts_at, now)),
         invoices=picture.invoices,
         past_due_grace=settings.PAST_DUE_GRACE,
         renewal_slack=settings.RENEWAL_SLACK,

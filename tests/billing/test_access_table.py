@@ -113,7 +113,7 @@ def test_what_the_wall_says(
 ) -> None:
     theirs = a_subscription(status=Status(status), **fields)
     picture = a_picture(theirs, invoices=invoices)
-    grants = sync.grants_of(theirs, picture=picture, unlocks={"prod_premium": ("premium",)})
+    grants = sync.grants_of(theirs, picture=picture, unlocks={"prod_premium": ("premium",)}, now=NOON)
     said = [
         (at, decide(paywall.facts(*grants, now=at, article=ALWAYS_THERE)).reason) for at, _reason in answers
     ]
@@ -131,7 +131,10 @@ def test_nobody_whose_payment_failed_is_sold_a_second_subscription() -> None:
     for status in (Status.PAST_DUE, Status.UNPAID, Status.INCOMPLETE):
         theirs = a_subscription(status=status)
         grants = sync.grants_of(
-            theirs, picture=a_picture(theirs, invoices=REFUSED), unlocks={"prod_premium": ("premium",)}
+            theirs,
+            picture=a_picture(theirs, invoices=REFUSED),
+            unlocks={"prod_premium": ("premium",)},
+            now=NOON,
         )
         decision = decide(paywall.facts(*grants, now=NOON + 30 * DAY, article=ALWAYS_THERE))
         assert decision.access is Access.TEASER
@@ -142,7 +145,25 @@ def test_nobody_whose_payment_failed_is_sold_a_second_subscription() -> None:
 def test_the_wall_names_the_card_that_failed_and_why() -> None:
     theirs = a_subscription(status=Status.PAST_DUE)
     (grant,) = sync.grants_of(
-        theirs, picture=a_picture(theirs, invoices=REFUSED), unlocks={"prod_premium": ("premium",)}
+        theirs, picture=a_picture(theirs, invoices=REFUSED), unlocks={"prod_premium": ("premium",)}, now=NOON
     )
     assert grant.trouble is not None
     assert (grant.trouble.card, grant.trouble.cause) == ("Visa •••• 0341", "generic_decline")
+
+
+def test_who_has_just_paid_reads_also_where_our_clock_is_behind_stripes() -> None:
+    theirs = a_subscription(starts_at=NOON + timedelta(minutes=10))
+    (grant,) = sync.grants_of(
+        theirs, picture=a_picture(theirs), unlocks={"prod_premium": ("premium",)}, now=NOON
+    )
+    assert grant.starts_at == NOON
+    assert decide(paywall.facts(grant, now=NOON, article=ALWAYS_THERE)).reason is Reason.ENTITLED
+
+
+def test_who_owes_the_first_payment_reads_nothing_where_our_clock_is_behind_stripes() -> None:
+    theirs = a_subscription(status=Status.INCOMPLETE, starts_at=NOON + timedelta(minutes=10))
+    (grant,) = sync.grants_of(
+        theirs, picture=a_picture(theirs), unlocks={"prod_premium": ("premium",)}, now=NOON
+    )
+    decision = decide(paywall.facts(grant, now=NOON, article=ALWAYS_THERE))
+    assert decision.access is Access.TEASER
