@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from allauth.account import forms as allauth_forms
@@ -46,12 +47,23 @@ class ParallelSignUp:
                     return self.save(request), None  # type: ignore[attr-defined]  # likewise
             except IntegrityError:
                 self.account_already_exists = True
+        else:
+            self._pretend_to_save(request)
         # Whoever signed up and lost the code may simply sign up again.
         reader = _never_proven(self.cleaned_data["email"])
         if reader is not None:
             return reader, None
         answer: tuple[User | None, HttpResponse | None] = super().try_save(request)  # type: ignore[misc]  # likewise
         return answer
+
+    def _pretend_to_save(self, request: HttpRequest) -> None:
+        """Do the work of storing a reader and store none, so that time does not tell which addresses we know."""
+        given = self.cleaned_data
+        self.cleaned_data, self.account_already_exists = {**given, "email": _an_address()}, False
+        with transaction.atomic():
+            self.save(request)  # type: ignore[attr-defined]  # likewise
+            transaction.set_rollback(True)
+        self.cleaned_data, self.account_already_exists = given, True
 
 
 class RequestLoginCodeForm(CodeByMail, allauth_forms.RequestLoginCodeForm):
@@ -108,6 +120,11 @@ class ResetPasswordForm(CodeByMail, allauth_forms.ResetPasswordForm):
 
 class AddEmailForm(CodeByMail, allauth_forms.AddEmailForm):
     """Ask for a code that proves a new address."""
+
+
+def _an_address() -> str:
+    """Return an address that nobody has or ever will."""
+    return f"{secrets.token_hex(8)}@nobody.invalid"
 
 
 def _never_proven(email: str) -> User | None:

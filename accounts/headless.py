@@ -1,4 +1,4 @@
-"""allauth's API where it needs bending: counted code mails, parallel sign-ups, our list of sessions."""
+"""allauth's API where it needs bending: counted code mails and tries, parallel sign-ups, our list of sessions."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import json
 from functools import cache
 from typing import Any, cast
 
+from allauth.account.adapter import get_adapter
 from allauth.account.internal import flows
 from allauth.headless.account import inputs as account_inputs
 from allauth.headless.account import views as account_views
+from allauth.headless.account.response import PasswordResetKeyResponse
 from allauth.headless.base.response import AuthenticationResponse
 from allauth.headless.base.views import AuthenticatedAPIView
 from allauth.headless.internal.restkit import inputs
-from allauth.headless.internal.restkit.response import APIResponse
+from allauth.headless.internal.restkit.response import APIResponse, ErrorResponse
 from allauth.headless.spec.internal.schema import get_schema
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views import View
 
-from accounts import clock, sessions
+from accounts import clock, limits, sessions
 from accounts.forms import AddEmailForm, CodeByMail, ParallelSignUp, RequestLoginCodeForm, ResetPasswordForm
 from accounts.models import User
 
@@ -32,6 +34,15 @@ class _RequestLoginCodeInput(RequestLoginCodeForm, inputs.Input):
 
 class _ResetPasswordInput(ResetPasswordForm, inputs.Input):
     """The address to mail a code to."""
+
+
+class _NewPasswordInput(account_inputs.ResetPasswordInput):
+    """The mailed code and a new password."""
+
+    def clean(self) -> dict[str, Any]:
+        """Judge the password only for who has the code: what is wrong with it tells whether we know the address."""
+        cleaned: dict[str, Any] = self.cleaned_data if "key" in self.errors else super().clean()
+        return cleaned
 
 
 class _AddEmailInput(AddEmailForm, inputs.Input):
@@ -67,14 +78,76 @@ class RequestPasswordResetView(account_views.RequestPasswordResetView):
     input_class = _ResetPasswordInput
 
 
-class ResetPasswordView(account_views.ResetPasswordView):
-    """Set a new password with the mailed code."""
+class _TriesCode:
+    """A view that compares a typed code: tries are counted before, and a right code is taken once."""
+
+    request: HttpRequest
+    process: Any
+    input: Any
+
+    def get_input_kwargs(self) -> dict[str, Any]:
+        """Count the try."""
+        limits.spend_try(self.request, process=self.process)
+        kwargs: dict[str, Any] = super().get_input_kwargs()  # type: ignore[misc]  # a mixin
+        return kwargs
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Go on with a right code, unless a request at the same moment took it."""
+        if not limits.may_use_code(request, process=self.process):
+            field = next(name for name in ("code", "key") if name in self.input.fields)
+            self.input.add_error(field, get_adapter().validation_error("incorrect_code"))
+            # Not counted as a try: the session belongs to the request that was faster.
+            refused: HttpResponseBase = ErrorResponse(request, input=self.input)
+            return refused
+        self.take_code()
+        answer: HttpResponseBase = super().post(request, *args, **kwargs)  # type: ignore[misc]  # likewise
+        return answer
+
+    def take_code(self) -> None:
+        """Do what comes before everything that follows from a right code."""
+
+
+class ConfirmLoginCodeView(_TriesCode, account_views.ConfirmLoginCodeView):
+    """Sign in with the mailed code."""
+
+
+class VerifyEmailView(_TriesCode, account_views.VerifyEmailView):
+    """Prove an address with the mailed code."""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Say whether a code is right; asking is a try."""
+        limits.spend_try(request, process=self.process)
+        answer: HttpResponseBase = super().get(request, *args, **kwargs)
+        return answer
+
+
+class ResetPasswordView(_TriesCode, account_views.ResetPasswordView):
+    """Set a new password with the mailed code."""
+
+    input_class = _NewPasswordInput
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Say whether a code is right, whoever it was asked for; asking is a try."""
+        limits.spend_try(request, process=self.process)
+        key = request.headers.get("X-Password-Reset-Key", "")
+        given = account_inputs.ResetPasswordKeyInput({"key": key}, code=self.process.code)
+        answer: HttpResponseBase
+        if given.is_valid():
+            self.process.confirm_code()
+            answer = PasswordResetKeyResponse(request, self.process.user)
+        else:
+            answer = self.handle_invalid_input(given)
+        return answer
+
+    def handle_invalid_input(self, input: Any) -> ErrorResponse:  # noqa: A002  allauth's name
+        """Remember that the code was right, so that a weak password costs no try."""
+        if "key" not in input.errors:
+            self.process.confirm_code()
+        return super().handle_invalid_input(input)
+
+    def take_code(self) -> None:
         """Prove the address first: the first proof takes every older way in away, and this password is newer."""
         self.process.confirm_code()
-        answer: HttpResponseBase = super().post(request, *args, **kwargs)
-        return answer
 
 
 class ManageEmailView(account_views.ManageEmailView):

@@ -7,6 +7,8 @@ device, and rather than refusing codes early it makes them longer.
 
 from __future__ import annotations
 
+from typing import Any
+
 from allauth.account.adapter import get_adapter
 from allauth.core.internal import ratelimit
 from allauth.core.internal.ratelimit import RateLimitUsage
@@ -25,6 +27,9 @@ _RATES = {
     "code_flood": "60/h/key",
     # Wrong passwords on one account from all places that we do not know. Codes stay open.
     "guess": "50/h/key",
+    # Codes typed against one that was mailed. It has run out long before the hour is over.
+    "code_try": "3/h/key",
+    "code_use": "1/h/key",
 }
 
 
@@ -52,6 +57,21 @@ def wants_long_codes(request: HttpRequest) -> bool:
     return bool(request.session.get(_LONG_CODES))
 
 
+def spend_try(request: HttpRequest, *, process: Any) -> None:
+    """Count one code typed in allauth's `process`, before it is compared; with no tries left nothing is right.
+
+    allauth counts in the session, which requests at the same moment read before any of them has written.
+    """
+    is_given = process.state.get("code_confirmed")
+    if not is_given and not _spend(request, "code_try", _name_of(process)):
+        process.state["code"] = ""
+
+
+def may_use_code(request: HttpRequest, *, process: Any) -> bool:
+    """Take the right code of allauth's `process`; False when a request at the same moment was faster."""
+    return _spend(request, "code_use", _name_of(process)) is not None
+
+
 def may_guess(request: HttpRequest, *, email: str) -> RateLimitUsage | None:
     """Count one password tried on `email`; None when enough were. Roll the answer back if the password was right."""
     address = email.strip().lower()
@@ -61,7 +81,11 @@ def may_guess(request: HttpRequest, *, email: str) -> RateLimitUsage | None:
 
 
 def _spend(request: HttpRequest, action: str, key: str) -> RateLimitUsage | None:
-    return ratelimit.consume(request, app="accounts", action=action, config=_RATES, key=key)
+    return ratelimit.consume(request, app="accounts", action=action, config=_RATES, key=key, limit_get=True)
+
+
+def _name_of(process: Any) -> str:
+    return f"{process.state.get('email')} at {process.state['at']}"
 
 
 def _network(request: HttpRequest) -> str:

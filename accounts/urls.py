@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from accounts import views
+from accounts import codes, views
 
 urlpatterns = [
     path("api/v1/session", views.SessionView.as_view(), name="session"),
@@ -13,6 +13,10 @@ urlpatterns = [
     path("i18n/setlang/", views.choose_language, name="set_language"),
     path("account/sessions/", views.SessionsPage.as_view(), name="account_sessions"),
     path("account/mfa/", include("allauth.mfa.urls")),
+    # allauth's own, with tries that requests at the same moment cannot multiply.
+    path("account/login/code/confirm/", codes.ConfirmLoginCode.as_view()),
+    path("account/confirm-email/", codes.ConfirmEmail.as_view()),
+    path("account/password/reset/confirm/", codes.ConfirmPasswordReset.as_view()),
     path("account/", include("allauth.account.urls")),
     path("_allauth/", include("accounts.headless_urls")),
     # Password managers look here for the page to send people to.
