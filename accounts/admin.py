@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account import admin as _addresses  # noqa: F401  registers itself, to be taken back below
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
+from allauth.mfa import admin as _second_factors  # noqa: F401  the same
+from allauth.mfa.models import Authenticator
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth.models import Group
+from django.contrib.admin.utils import flatten_fieldsets
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -16,18 +19,38 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from accounts import clock, sessions
+from accounts import clock, emails, sessions
 from accounts.models import Mail, Session, User
 
 # One way in for everybody: the same limits, codes and second factors.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # as allauth says to
 
-for _model in (EmailAddress, Group):
-    if admin.site.is_registered(_model):
-        admin.site.unregister(_model)
+# allauth's own pages let staff prove an address by hand and show the secret of a second factor.
+admin.site.unregister((EmailAddress, Authenticator))
 
 
-class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # the class takes no argument at run time
+class ShownOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # the class takes no argument at run time
+    """Keeps to itself what its pages do not show.
+
+    Django lets an address narrow a list by any column (`?text__startswith=a`), by which a hidden one can be read
+    letter by letter.
+    """
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Allow to narrow by what is shown, and by what belongs to other rows as far as Django allows it."""
+        name = lookup.partition("__")[0]
+        columns = {field.name for field in self.opts.concrete_fields}
+        shown = {
+            *(item[0] if isinstance(item, list | tuple) else item for item in self.get_list_filter(request)),
+            *self.get_list_display(request),
+            *flatten_fieldsets(self.get_fieldsets(request)),
+            self.date_hierarchy,
+            self.opts.pk.name,
+        }
+        return (name not in columns or name in shown) and super().lookup_allowed(lookup, value, request)
+
+
+class _ReadOnly(ShownOnly):
     """Look, do not touch."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -42,6 +65,10 @@ class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # the class takes 
         """Nobody deletes a row by hand."""
         return False
 
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Actions need the right that editing would need, if editing made sense."""
+        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+
 
 class _ReaderForm(forms.ModelForm):  # type: ignore[type-arg]  # the class takes no argument at run time
     """A reader as staff add one."""
@@ -52,7 +79,7 @@ class _ReaderForm(forms.ModelForm):  # type: ignore[type-arg]  # the class takes
 
 
 @admin.register(User)
-class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # the class takes no argument at run time
+class UserAdmin(ShownOnly):
     """Find a reader; see what is known of them; block, unblock or sign them out."""
 
     form = _ReaderForm
@@ -118,7 +145,7 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # the class takes 
         """Lead to where this reader is signed in."""
         return _link("admin:accounts_session_changelist", reader, _("Where they are signed in"))
 
-    @admin.action(description=_("Sign out everywhere"))
+    @admin.action(description=_("Sign out everywhere"), permissions=["change"])
     def sign_out_everywhere(self, request: HttpRequest, readers: QuerySet[User]) -> None:
         """End every session of the chosen readers."""
         ended = sum(sessions.end_others(reader, but=None) for reader in readers)
@@ -164,13 +191,26 @@ class MailAdmin(_ReadOnly):
     )
     actions = ("try_again",)
 
-    @admin.action(description=_("Try again to send"), permissions=["view"])
+    @admin.action(description=_("Try again to send"), permissions=["act"])
     def try_again(self, request: HttpRequest, mails: QuerySet[Mail]) -> None:
         """Put mails that were given up back into the outbox."""
-        revived = mails.filter(state=Mail.State.DEAD).update(
-            state=Mail.State.QUEUED, attempts=0, next_attempt_at=clock.now()
-        )
+        revived = emails.again(mails.values_list("pk", flat=True), now=clock.now())
         messages.success(request, _("%d mails will be sent again.") % revived)
+
+
+@admin.register(Authenticator)
+class AuthenticatorAdmin(_ReadOnly):
+    """Second factors, without their secrets; staff may take one away from a reader who lost it."""
+
+    list_display = ("user", "type", "created_at", "last_used_at")
+    list_filter = ("type", "created_at", "last_used_at")
+    list_select_related = ("user",)
+    search_fields = ("user__email", "user__public_id")
+    fields = ("user", "type", "created_at", "last_used_at")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever is given the right to."""
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
 
 def _link(view: str, reader: User, text: object) -> SafeString:

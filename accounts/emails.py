@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
-from django.db.models import F
+from django.db.models import F, Q
 
 from accounts.models import Mail, MailQuerySet, User
 
@@ -24,6 +24,9 @@ MAX_TRIES = 8
 _LONGEST_PAUSE = timedelta(hours=1)
 # A mail that nobody has tried to send for this long means that no worker is running.
 _PATIENCE = timedelta(seconds=5)
+# Mails about a code say nothing once it has run out.
+_CODES = ("login_code", "email_confirmation", "email_confirmation_signup", "password_reset_code")
+_CODE_LASTS = timedelta(seconds=settings.ACCOUNT_LOGIN_BY_CODE_TIMEOUT)
 
 
 def queue(
@@ -74,6 +77,18 @@ def due(*, now: datetime) -> MailQuerySet:
 def due_ids(*, now: datetime, limit: int) -> list[int]:
     """Return the ids of at most `limit` mails whose turn it is."""
     return list(due(now=now).values_list("pk", flat=True)[:limit])
+
+
+def given_up(*, now: datetime) -> MailQuerySet:
+    """Return the mails that were tried often enough and are still worth sending: a code of this morning is not."""
+    expired = Q(kind__in=_CODES, queued_at__lte=now - _CODE_LASTS)
+    return Mail.objects.filter(state=Mail.State.DEAD).exclude(expired)
+
+
+def again(mails: Iterable[int], *, now: datetime) -> int:
+    """Put mails that were given up back into the outbox; return how many."""
+    dead = Mail.objects.filter(pk__in=list(mails), state=Mail.State.DEAD)
+    return dead.update(state=Mail.State.QUEUED, attempts=0, next_attempt_at=now)
 
 
 def nobody_sends(*, now: datetime) -> bool:

@@ -179,6 +179,7 @@ class Mail(models.Model):
         ordering = ("-queued_at",)
         indexes = [
             models.Index(fields=("next_attempt_at",), condition=models.Q(state="queued"), name="mail_due"),
+            models.Index(fields=("queued_at",), condition=models.Q(state="dead"), name="mail_dead"),
         ]
 
     # A worker that dies while sending frees its mail after this long.

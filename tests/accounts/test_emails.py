@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.core import mail as django_mail
 from django.core.mail.backends.base import BaseEmailBackend
+from django.core.management import call_command
 
-from accounts import emails, tasks
+from accounts import clock, emails, tasks
 from accounts.models import Mail
 from tests.factories.accounts import a_mail, a_reader
 
@@ -124,3 +126,25 @@ def test_nobody_sends_is_told_by_untouched_mails(now: datetime) -> None:
     assert emails.nobody_sends(now=now + timedelta(seconds=5))
     Mail.objects.update(attempts=1)
     assert not emails.nobody_sends(now=now + timedelta(seconds=5))
+
+
+class TestGivenUp:
+    def test_are_sent_again_but_for_codes_that_have_run_out(self, now: datetime) -> None:
+        told, code = a_mail(now=now), a_mail(now=now)
+        Mail.objects.update(state=Mail.State.DEAD, attempts=8)
+        Mail.objects.filter(pk=code.pk).update(kind="login_code")
+        assert set(emails.given_up(now=now)) == {told, code}
+        assert set(emails.given_up(now=now + timedelta(hours=1))) == {told}
+        assert emails.again([told.pk], now=now) == 1
+        assert emails.due_ids(now=now, limit=9) == [told.pk]
+        assert emails.again([told.pk], now=now) == 0
+
+    def test_the_command_lists_them_and_puts_them_back(self) -> None:
+        Mail.objects.filter(pk=a_mail(now=clock.now()).pk).update(state=Mail.State.DEAD, last_error="refused")
+        said = StringIO()
+        call_command("retry_mails", "--dry-run", stdout=said)
+        assert "test: refused\n1 mails would be" in said.getvalue()
+        assert Mail.objects.get().state == Mail.State.DEAD
+        call_command("retry_mails", stdout=said)
+        assert "1 mails will be sent again" in said.getvalue()
+        assert Mail.objects.get().state == Mail.State.QUEUED
