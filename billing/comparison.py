@@ -41,16 +41,21 @@ class Finding:
         return f"{self.subscription}: {self.difference or 'equal'}"
 
 
-def start(*, now: datetime) -> int:
-    """Begin a comparison, or return the one under way (primary key)."""
+def start(*, now: datetime, anew: bool = False) -> int:
+    """Begin a comparison, or return the one under way (primary key).
+
+    `anew` lets one under way that nobody is at begin again, so that it speaks of `now`: one that a backup brought back
+    has walked past what changed since.
+    """
+    if anew:
+        _lying(now=now).update(started_at=now, cursor="", checked=0, equal=0, repaired=0, drift=[])
     run = ReconcileRun.objects.filter(finished_at=None).first() or ReconcileRun.objects.create(started_at=now)
     return run.pk
 
 
 def unfinished(*, now: datetime) -> int | None:
     """Return a comparison that nobody is at and that is not finished."""
-    free = Q(leased_until=None) | Q(leased_until__lte=now)
-    return ReconcileRun.objects.filter(free, finished_at=None).values_list("pk", flat=True).first()
+    return _lying(now=now).values_list("pk", flat=True).first()
 
 
 def advance(
@@ -111,11 +116,12 @@ def compare(page: list[SubscriptionSnapshot]) -> list[Finding]:
     return findings
 
 
+def _lying(*, now: datetime) -> QuerySet[ReconcileRun]:
+    return ReconcileRun.objects.filter(Q(leased_until=None) | Q(leased_until__lte=now), finished_at=None)
+
+
 def _claim(run_pk: int, *, now: datetime) -> ReconcileRun | None:
-    free = ReconcileRun.objects.filter(
-        Q(leased_until=None) | Q(leased_until__lte=now), pk=run_pk, finished_at=None
-    )
-    if not free.update(leased_until=now + ReconcileRun.LEASE):
+    if not _lying(now=now).filter(pk=run_pk).update(leased_until=now + ReconcileRun.LEASE):
         return None
     return ReconcileRun.objects.get(pk=run_pk)
 

@@ -7,7 +7,7 @@ ask for a sync, and that may be repeated, reordered or shared between events at 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -124,6 +124,20 @@ def again(events: Iterable[int], *, now: datetime) -> int:
         leased_until=None,
         processed_at=None,
     )
+
+
+def given_up() -> QuerySet[StripeEvent]:
+    """Return the events that were tried often enough: a person has to look at why, and then say `again`."""
+    return StripeEvent.objects.filter(state=StripeEvent.State.DEAD)
+
+
+def missing(deliveries: Iterable[Delivery]) -> Iterator[Delivery]:
+    """Walk those of ours that are not kept here."""
+    ours = (delivery for delivery in deliveries if _is_ours(delivery))
+    while batch := list(islice(ours, _BATCH)):
+        ids = [delivery.event.id for delivery in batch]
+        kept = set(StripeEvent.objects.filter(event_id__in=ids).values_list("event_id", flat=True))
+        yield from (delivery for delivery in batch if delivery.event.id not in kept)
 
 
 def _row(delivery: Delivery, *, source: str, now: datetime) -> StripeEvent:

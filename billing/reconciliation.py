@@ -6,6 +6,7 @@ something should have happened; customers not looked at for long. The fourth, `c
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,7 +14,7 @@ from django.conf import settings
 from django.db.models import F, Q, QuerySet
 
 from billing import inbox, leftovers, sync
-from billing.gateway import Gateway
+from billing.gateway import Delivery, Gateway
 from billing.models import Cursor, Customer, Subscription
 from billing.snapshots import Status
 
@@ -32,22 +33,37 @@ class Replayed:
     is_complete: bool
 
 
-def replay(*, gateway: Gateway, now: datetime, since: datetime | None = None) -> Replayed:
-    """Fetch the events made since the last replay (or since a moment) and keep those that we do not have.
+def replay(
+    *,
+    gateway: Gateway,
+    now: datetime,
+    since: datetime | None = None,
+    tell: Callable[[datetime, int], object] = lambda _until, _looked_at: None,
+) -> Replayed:
+    """Fetch the events made since the last replay, or since an earlier moment, and keep those that we do not have.
 
     The last hour is always looked at again, for events that Stripe lists late. Each window moves the cursor, so a
-    replay that is cut short goes on where it stopped.
+    replay that is cut short goes on where it stopped; `tell` hears of each how far we are, and of how many events.
     """
-    cursor, _created = Cursor.objects.get_or_create(name="events", defaults={"moved_at": now - _WINDOW})
-    start = since or cursor.moved_at - _OVERLAP
-    oldest = now - _KEPT_BY_STRIPE
-    end, moment, looked_at = now + timedelta(minutes=1), max(start, oldest), 0
-    while moment < end:
-        until = min(moment + _WINDOW, end)
+    Cursor.objects.get_or_create(name="events", defaults={"moved_at": now - _WINDOW})
+    start = _start(since, now=now)
+    looked_at = 0
+    for moment, until in _windows(start, now=now):
         looked_at += inbox.receive_missed(gateway.events(since=moment, until=until), now=now)
-        moment = until
         Cursor.objects.filter(name="events", moved_at__lt=min(until, now)).update(moved_at=min(until, now))
-    return Replayed(events=looked_at, is_complete=start >= oldest)
+        tell(until, looked_at)
+    return Replayed(events=looked_at, is_complete=_is_kept(start, now=now))
+
+
+def was_away_too_long(*, now: datetime) -> bool:
+    """Tell whether a replay from here on would miss events that Stripe no longer keeps."""
+    return not _is_kept(_start(None, now=now), now=now)
+
+
+def missed(*, gateway: Gateway, now: datetime, since: datetime | None = None) -> Iterator[Delivery]:
+    """Walk the events that `replay` would bring, and change nothing."""
+    for moment, until in _windows(_start(since, now=now), now=now):
+        yield from inbox.missing(gateway.events(since=moment, until=until))
 
 
 def sweep_boundaries(*, now: datetime, limit: int = _BATCH) -> int:
@@ -76,6 +92,25 @@ def sweep_stale(*, now: datetime, limit: int = _BATCH) -> int:
     )
     chosen = old.order_by(F("synced_at").asc(nulls_first=True), "pk").values_list("pk", flat=True)[:limit]
     return sync.request(list(chosen), now=now)
+
+
+def _start(since: datetime | None, *, now: datetime) -> datetime:
+    """Return where to begin: never later than where the last replay stopped, or what lies between is never read."""
+    stopped = Cursor.objects.filter(name="events").values_list("moved_at", flat=True).first()
+    start = (stopped or now - _WINDOW) - _OVERLAP
+    return min(since, start) if since else start
+
+
+def _windows(start: datetime, *, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    end, moment = now + timedelta(minutes=1), max(start, now - _KEPT_BY_STRIPE)
+    while moment < end:
+        until = min(moment + _WINDOW, end)
+        yield moment, until
+        moment = until
+
+
+def _is_kept(start: datetime, *, now: datetime) -> bool:
+    return start >= now - _KEPT_BY_STRIPE
 
 
 def _request(wanted: QuerySet[Customer], *, now: datetime, limit: int) -> int:

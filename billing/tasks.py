@@ -59,9 +59,13 @@ def sweep() -> None:
 
 @shared_task(name="billing.replay_events")
 def replay_events() -> None:
-    """Fetch events that never arrived; after too long an absence compare everything instead."""
-    if not reconciliation.replay(gateway=gateway.default(), now=clock.now()).is_complete:
-        reconcile()
+    """Fetch events that never arrived; after too long an absence compare everything as well."""
+    moment = clock.now()
+    # Begun before the replay moves the cursor: one that is cut short would not know of the gap the next time.
+    run = comparison.start(now=moment) if reconciliation.was_away_too_long(now=moment) else None
+    reconciliation.replay(gateway=gateway.default(), now=moment)
+    if run is not None:
+        reconcile_further(run)
 
 
 @shared_task(name="billing.sweep_boundaries")

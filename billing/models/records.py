@@ -50,6 +50,7 @@ class StripeEvent(models.Model):
                 condition=Q(state__in=("received", "parked")),
                 name="stripe_event_due",
             ),
+            models.Index(fields=("received_at",), condition=Q(state="dead"), name="stripe_event_dead"),
         ]
 
     LEASE = timedelta(minutes=2)

@@ -17,6 +17,7 @@ from django.core.management import CommandError, call_command
 from billing import comparison, inbox, reconciliation, sync, tasks
 from billing.errors import StripeTrouble
 from billing.models import Cursor, Customer, ReconcileRun, StripeEvent, Subscription
+from billing.sandbox.faults import Fault
 from paywall import entitlements
 from tests.billing.market import served
 from tests.factories.accounts import a_reader
@@ -315,6 +316,16 @@ class TestTasks:
         as_default.sandbox.advance(seconds=40 * 24 * 3600)
         tasks.replay_events()
         assert ReconcileRun.objects.get().finished_at is not None
+
+    def test_so_is_it_where_the_replay_itself_is_cut_short(self, as_default: Shop) -> None:
+        tasks.replay_events()
+        as_default.sandbox.advance(seconds=40 * 24 * 3600)
+        as_default.sandbox.world.faults.add(
+            Fault(target="api", kind="status", match="GET /v1/events", status=503, left=9)
+        )
+        with pytest.raises(StripeTrouble):
+            tasks.replay_events()
+        assert comparison.unfinished(now=as_default.now) is not None
 
     def test_every_scheduled_task_exists(self, settings: Any) -> None:
         known = {getattr(task, "name", "") for task in vars(tasks).values()}

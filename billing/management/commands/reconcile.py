@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import clock
-from billing import comparison, gateway
+from billing import backlog, comparison, gateway
 from billing.errors import StripeTrouble
 from billing.models import ReconcileRun
+
+# Each step takes the comparison anew, and with it a fresh lease and the time as it is by then.
+_STEP = 30.0
 
 
 class Command(BaseCommand):
@@ -19,29 +23,48 @@ class Command(BaseCommand):
     help = 'Compare every subscription with Stripe and report "N of N equal".'
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take whether to change anything."""
-        parser.add_argument("--dry-run", action="store_true", help="report what differs and change nothing")
+        """Take whether to change anything, and where to begin."""
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--dry-run", action="store_true", help="report what differs and change nothing")
+        how.add_argument("--anew", action="store_true", help="begin again where an earlier walk stopped")
+        how.add_argument("--report", action="store_true", help="repeat what the last walk reported")
 
-    def handle(self, *args: Any, dry_run: bool, **options: Any) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Report each page, then the whole."""
         try:
-            if dry_run:
+            if options["report"]:
+                self._repeat()
+            elif options["dry_run"]:
                 self._look_through()
             else:
-                self._repair()
+                self._repair(anew=options["anew"])
         except StripeTrouble as trouble:
             raise CommandError(f"Stripe did not answer: {trouble}. Run it again to go on.") from trouble
+        except KeyboardInterrupt as stop:
+            raise CommandError(
+                "Stopped. Run it again to go on; a worker does so too.", returncode=130
+            ) from stop
 
-    def _repair(self) -> None:
-        moment = clock.now()
-        run = comparison.advance(
-            comparison.start(now=moment), gateway=gateway.default(), now=moment, tell=self._progress
-        )
-        if run.finished_at is None:
-            raise CommandError("Another process is at it; its report will be in the admin.")
+    def _repair(self, *, anew: bool) -> None:
+        run = self._take_part(comparison.start(now=clock.now(), anew=anew))
         for line in run.drift:
             self.stdout.write(line)
         self._report(run.equal, run.checked, f", {run.repaired} repaired", at=run.started_at)
+
+    def _take_part(self, run_pk: int) -> ReconcileRun:
+        """Take the comparison to its end, in turn with workers who are at it as well."""
+        while True:
+            moment = clock.now()
+            if comparison.unfinished(now=moment) == run_pk:
+                run = comparison.advance(
+                    run_pk, gateway=gateway.default(), now=moment, seconds=_STEP, tell=self._progress
+                )
+            else:
+                time.sleep(0.5)
+                run = ReconcileRun.objects.get(pk=run_pk)
+                self._progress(run)
+            if run.finished_at is not None:
+                return run
 
     def _progress(self, run: ReconcileRun) -> None:
         self.stderr.write(f"{run.checked} compared …")
@@ -54,7 +77,17 @@ class Command(BaseCommand):
             equal += not finding.difference
             if finding.difference:
                 self.stdout.write(str(finding))
+            if checked % 100 == 0:
+                self.stderr.write(f"{checked} compared …")
         self._report(equal, checked, "; nothing was changed", at=moment)
+
+    def _repeat(self) -> None:
+        last = backlog.equality()
+        if last.at is None:
+            raise CommandError("Nothing was compared yet.")
+        for line in last.drift:
+            self.stdout.write(line)
+        self._report(last.equal, last.checked, f", {last.repaired} repaired", at=last.at)
 
     def _report(self, equal: int, checked: int, rest: str, *, at: datetime) -> None:
         # What is proven is proven of the moment at which the walk began.
