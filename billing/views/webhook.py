@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 
 from django.conf import settings
@@ -14,6 +15,8 @@ from accounts import clock
 from billing import gateway, inbox
 from billing.errors import WebhookRefused
 
+logger = logging.getLogger(__name__)
+
 
 @csrf_exempt
 @require_POST
@@ -24,6 +27,7 @@ def webhook(request: HttpRequest) -> HttpResponse:
     from Stripe; nothing is stored. Whatever is sent, never a server error.
     """
     if not settings.STRIPE_WEBHOOK_SECRETS:
+        logger.error("A webhook was refused: STRIPE_WEBHOOK_SECRETS is not set.")
         return HttpResponse(status=HTTPStatus.SERVICE_UNAVAILABLE)
     try:
         body = _body(request)
@@ -31,7 +35,10 @@ def webhook(request: HttpRequest) -> HttpResponse:
         delivery = gateway.default().verify(body=body, signature=signature)
     except RequestDataTooBig:
         return HttpResponse(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    except (WebhookRefused, UnreadablePostError):
+    except UnreadablePostError:
+        return HttpResponse(status=HTTPStatus.BAD_REQUEST)
+    except WebhookRefused as refusal:
+        logger.warning("A webhook was refused: %s", refusal)
         return HttpResponse(status=HTTPStatus.BAD_REQUEST)
     inbox.receive(delivery, now=clock.now())
     return HttpResponse(status=HTTPStatus.OK)

@@ -62,6 +62,16 @@ def test_it_costs_one_query(sender: Client, django_assert_num_queries: Any) -> N
         assert deliver(sender, an_event()) == 200
 
 
+def test_a_refusal_is_told_to_whoever_reads_the_log(
+    sender: Client, caplog: pytest.LogCaptureFixture, settings: Any
+) -> None:
+    assert deliver(sender, an_event(), secret="whsec_rolled_at_stripe_only") == 400
+    assert "A webhook was refused: The signature is missing, wrong or old." in caplog.text
+    settings.STRIPE_WEBHOOK_SECRETS = ()
+    assert deliver(sender, an_event()) == 503
+    assert "STRIPE_WEBHOOK_SECRETS is not set" in caplog.text
+
+
 def test_any_of_several_secrets_will_do(sender: Client, settings: Any) -> None:
     settings.STRIPE_WEBHOOK_SECRETS = ("whsec_the_new_one_0123456789", SECRET)
     assert deliver(sender, an_event()) == 200
