@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
 from http import HTTPStatus
 
-from django.conf import settings
-from django.core.cache import cache
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
-from kombu import Connection
-from kombu.exceptions import OperationalError
 
-from accounts import clock
-from billing.models import StripeEvent
-
-# An event not processed for this long means that no worker is at it.
-_INBOX_LIMIT = timedelta(seconds=60)
+from accounts import clock, emails
+from billing import backlog, inbox
+from config import vitals
 
 
 def live(request: HttpRequest) -> JsonResponse:
@@ -27,46 +21,33 @@ def live(request: HttpRequest) -> JsonResponse:
 def ready(request: HttpRequest) -> JsonResponse:
     """Answer 200 when database, cache, broker and inbox are well, else 503; each is named with its state.
 
-    Access checks go on without a broker, so take an instance out only when `database` is not ok.
+    Access checks go on without a broker, so take an instance out only when `database` is not ok. The figures beside
+    them make nobody unready: they are about the installation, not about this instance.
     """
-    parts = {"database": _database(), "cache": _cache(), "broker": _broker(), "inbox": _inbox()}
+    state, figures = _inbox()
+    parts = {
+        "database": vitals.database(),
+        "cache": vitals.cache(),
+        "broker": vitals.broker(),
+        "inbox": state,
+    }
     is_well = all(part == "ok" for part in parts.values())
     status = HTTPStatus.OK if is_well else HTTPStatus.SERVICE_UNAVAILABLE
-    return JsonResponse({"status": "ok" if is_well else "trouble", **parts}, status=status)
+    return JsonResponse({"status": "ok" if is_well else "trouble", **parts, **figures}, status=status)
 
 
-def _database() -> str:
+def _inbox() -> tuple[str, Mapping[str, object]]:
+    """Tell whether events that are due are taken, also those nobody was rung for; and what waits or was left."""
+    now = clock.now()
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        waiting = backlog.events(now=now)
+        equal_at = backlog.equality().at
+        figures = {
+            "oldest_event_seconds": int((now - waiting.oldest).total_seconds()) if waiting.oldest else 0,
+            "events_given_up": inbox.given_up().count(),
+            "mails_given_up": emails.given_up(now=now).count(),
+            "equal_to_stripe_at": equal_at.isoformat() if equal_at else None,
+        }
     except DatabaseError:
-        return "unreachable"
-    return "ok"
-
-
-def _cache() -> str:
-    try:
-        cache.set("health", "ok", 30)
-        return "ok" if cache.get("health") == "ok" else "forgetful"
-    except DatabaseError:
-        return "unreachable"
-
-
-def _broker() -> str:
-    try:
-        options = {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, "max_retries": 0}
-        with Connection(settings.CELERY_BROKER_URL, transport_options=options, connect_timeout=1) as broker:
-            broker.ensure_connection(max_retries=1, timeout=1)
-    except (OperationalError, OSError):
-        return "unreachable"
-    return "ok"
-
-
-def _inbox() -> str:
-    try:
-        oldest = StripeEvent.objects.filter(state=StripeEvent.State.RECEIVED).order_by("received_at").first()
-    except DatabaseError:
-        return "unreachable"
-    if oldest is None or clock.now() - oldest.received_at <= _INBOX_LIMIT:
-        return "ok"
-    return "behind"
+        return "unreachable", {}
+    return "behind" if waiting.is_behind else "ok", figures

@@ -23,6 +23,8 @@ VAR_DIR = env.path("VAR_DIR", default=BASE_DIR / "var") or BASE_DIR / "var"
 SECRET_KEY = env.text(
     "SECRET_KEY", default="demo-only-not-a-secret-demo-only-not-a-secret-0000" if DEBUG else None
 )
+# What was signed with these still counts while the key is rolled; nothing is signed with them any more.
+SECRET_KEY_FALLBACKS = list(env.words("SECRET_KEY_FALLBACKS"))
 ALLOWED_HOSTS = list(env.words("ALLOWED_HOSTS", default=("localhost", "127.0.0.1", "[::1]") if DEBUG else ()))
 SITE_URL = env.origin("SITE_URL", default="http://localhost:8000" if DEBUG else None)
 SITE_NAME = env.text("SITE_NAME", default="The Harbour Courant" if DEBUG else "Your subscription")

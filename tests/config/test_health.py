@@ -22,18 +22,44 @@ def test_live_needs_nothing(client: Client, django_assert_num_queries: Any) -> N
 def test_ready_names_each_part(client: Client) -> None:
     answer = client.get("/health/ready")
     assert answer.status_code == 200
-    expected = {"status": "ok", "database": "ok", "cache": "ok", "broker": "ok", "inbox": "ok"}
-    assert answer.json() == expected
+    parts = {"status": "ok", "database": "ok", "cache": "ok", "broker": "ok", "inbox": "ok"}
+    figures = {
+        "oldest_event_seconds": 0,
+        "events_given_up": 0,
+        "mails_given_up": 0,
+        "equal_to_stripe_at": None,
+    }
+    assert answer.json() == {**parts, **figures}
+
+
+def an_event_of_two_minutes_ago(**fields: Any) -> None:
+    received_at = clock.now() - timedelta(minutes=2)
+    StripeEvent.objects.create(
+        **{
+            "event_id": "evt_1", "type": "invoice.paid", "livemode": False, "created_at": received_at,
+            "received_at": received_at, "next_attempt_at": received_at, **fields,
+        }
+    )  # fmt: skip
 
 
 def test_ready_tells_of_events_that_nobody_works_on(client: Client) -> None:
-    received_at = clock.now() - timedelta(minutes=2)
-    StripeEvent.objects.create(
-        event_id="evt_1", type="invoice.paid", livemode=False, created_at=received_at,
-        received_at=received_at, next_attempt_at=received_at,
-    )  # fmt: skip
+    an_event_of_two_minutes_ago()
     answer = client.get("/health/ready")
     assert (answer.status_code, answer.json()["inbox"]) == (503, "behind")
+    assert answer.json()["oldest_event_seconds"] >= 120
+
+
+def test_ready_is_an_instance_whose_events_wait_for_stripe(client: Client) -> None:
+    an_event_of_two_minutes_ago(attempts=4, next_attempt_at=clock.now() + timedelta(minutes=1))
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()["inbox"]) == (200, "ok")
+    assert answer.json()["oldest_event_seconds"] >= 120
+
+
+def test_what_was_given_up_is_shown_and_makes_nobody_unready(client: Client) -> None:
+    an_event_of_two_minutes_ago(state=StripeEvent.State.DEAD)
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()["events_given_up"]) == (200, 1)
 
 
 def test_ready_tells_of_a_broker_that_is_gone(client: Client, settings: Any) -> None:
