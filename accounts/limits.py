@@ -19,6 +19,9 @@ from accounts.models import KnownDevice
 
 _LONG_CODES = "accounts_long_codes"
 _RATES = {
+    # Passwords tried, and codes asked for, from one place, on whichever accounts.
+    "guesses_here": "20/m/key",
+    "codes_here": "20/m/key",
     # Code mails to one address, asked for from one place.
     "code": "5/10m/key",
     # Beyond this many an hour from places that we do not know, codes become too long to guess …
@@ -37,15 +40,18 @@ def place(request: HttpRequest, *, email: str) -> str:
     """Return what stands for this account seen from where `request` comes from."""
     address = email.strip().lower()
     device = _known_device(request, address)
-    return f"{address} on {device}" if device else f"{address} from {_network(request)}"
+    return f"{address} {_here(request, device)}"
 
 
 def may_send_code(request: HttpRequest, *, email: str) -> bool:
     """Count one code mail to `email`; False when it should not be sent. The same for addresses nobody has."""
     address = email.strip().lower()
+    device = _known_device(request, address)
+    if not _spend(request, "codes_here", _here(request, device)):
+        return False
     if not _spend(request, "code", place(request, email=address)):
         return False
-    if _known_device(request, address):
+    if device:
         return True
     if not _spend(request, "code_calm", address):
         request.session[_LONG_CODES] = True
@@ -75,7 +81,10 @@ def may_use_code(request: HttpRequest, *, process: Any) -> bool:
 def may_guess(request: HttpRequest, *, email: str) -> RateLimitUsage | None:
     """Count one password tried on `email`; None when enough were. Roll the answer back if the password was right."""
     address = email.strip().lower()
-    if _known_device(request, address):
+    device = _known_device(request, address)
+    if not _spend(request, "guesses_here", _here(request, device)):
+        return None
+    if device:
         return RateLimitUsage(usage=[])
     return _spend(request, "guess", address)
 
@@ -86,6 +95,10 @@ def _spend(request: HttpRequest, action: str, key: str) -> RateLimitUsage | None
 
 def _name_of(process: Any) -> str:
     return f"{process.state.get('email')} at {process.state['at']}"
+
+
+def _here(request: HttpRequest, device: str | None) -> str:
+    return f"on {device}" if device else f"from {_network(request)}"
 
 
 def _network(request: HttpRequest) -> str:

@@ -211,11 +211,13 @@ ACCOUNT_FORMS = {
     "reset_password": "accounts.forms.ResetPasswordForm",
     "add_email": "accounts.forms.AddEmailForm",
 }
-# By network only. What counts per account is in `accounts.limits`, where a stranger cannot use it up for the owner.
+# What counts per account and place is in `accounts.limits`, where a stranger cannot use it up for the owner, not even
+# from the same network; allauth would count there what a device that we know asks for as well.
 ACCOUNT_RATE_LIMITS = {
-    "login_failed": "20/m/ip,5/300s/key",
-    "request_login_code": "20/m/ip",
-    "reset_password": "20/m/ip",
+    "login": None,
+    "login_failed": "5/300s/key",
+    "request_login_code": None,
+    "reset_password": None,
     "confirm_email": "20/m/ip",
 }
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES

@@ -47,6 +47,15 @@ class TestPasswords:
             signs_in(Client(), "wrong")
         assert signs_in(mine)
 
+    def test_a_known_device_gets_in_however_much_its_network_tries(self) -> None:
+        mine = Client()
+        assert signs_in(mine)
+        mine.post("/account/logout/")
+        for number in range(40):
+            Client().post(LOGIN, {"login": f"reader{number}@example.org", "password": "wrong"})
+        assert not signs_in(Client())
+        assert signs_in(mine)
+
     def test_guesses_from_many_networks_end_but_codes_and_known_devices_go_on(self) -> None:
         mine = Client()
         assert signs_in(mine, REMOTE_ADDR="198.51.100.7")
@@ -72,6 +81,17 @@ class TestCodes:
         assert kinds("ada@example.org") == ["login_code"] * 5
         Client().post(LOGIN, {"login": "ada@example.org"}, REMOTE_ADDR="198.51.100.7")
         assert kinds("ada@example.org") == ["login_code"] * 6
+
+    def test_reach_a_known_device_however_many_its_network_asks_for(self) -> None:
+        mine = Client()
+        assert signs_in(mine)
+        mine.post("/account/logout/")
+        for number in range(30):
+            Client().post(LOGIN, {"login": f"reader{number}@example.org"})
+        Client().post(LOGIN, {"login": "ada@example.org"})
+        assert kinds("ada@example.org") == []
+        mine.post(LOGIN, {"login": "ada@example.org"})
+        assert mine.post(CODE, {"code": last_code("ada@example.org")}).status_code == 302
 
     def test_grow_beyond_guessing_under_siege_and_still_work(self) -> None:
         for number in range(10):
