@@ -15,15 +15,16 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.errors import StaffStay
-from accounts.models import KnownDevice, Mail, Session, User
-from accounts.signals import reader_closing
+from accounts.models import CLOSED, KnownDevice, Mail, Session, User
+from accounts.signals import reader_closed, reader_closing
 
 
 def close(reader: User, *, now: datetime) -> None:
     """Close the account of `reader`. May be repeated: after a failure half-way, and after it is done.
 
     `reader_closing` is sent first and outside of any transaction, so that billing can end what runs at Stripe; a
-    receiver that raises leaves the account as it was.
+    receiver that raises leaves the account as it was. `reader_closed` follows when nobody can sign in any more, for
+    what somebody began meanwhile; its receivers do not raise.
 
     :raises StaffStay: the account belongs to a member of staff.
     """
@@ -35,6 +36,7 @@ def close(reader: User, *, now: datetime) -> None:
         _forget_ways_in(kept)
         _forget_what_we_wrote(kept)
         _forget_the_name(kept)
+    reader_closed.send(sender=User, reader=kept, now=now)
 
 
 def _forget_ways_in(reader: User) -> None:
@@ -53,7 +55,7 @@ def _forget_what_we_wrote(reader: User) -> None:
 
 
 def _forget_the_name(reader: User) -> None:
-    reader.email = f"{reader.public_id}@closed.invalid"
+    reader.email = f"{reader.public_id}@{CLOSED}"
     reader.language = ""
     reader.is_active = False
     reader.last_login = None

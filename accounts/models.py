@@ -16,6 +16,9 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+# Where the addresses of those live who closed their account.
+CLOSED = "closed.invalid"
+
 
 def new_public_id() -> str:
     """Return a fresh opaque id for a reader; says nothing about when or how many."""
@@ -40,6 +43,10 @@ class UserManager(BaseUserManager["User"]):
             user = self.create_user(email, password, **{**fields, "is_staff": True, "is_superuser": True})
             user.vouch_for_email()
         return user
+
+    def closed(self) -> models.QuerySet[User]:
+        """Return those who closed their account (see `accounts.closing`); who is merely blocked is none of them."""
+        return self.filter(is_active=False, email__endswith=f"@{CLOSED}")
 
     def get_by_natural_key(self, username: str | None) -> User:
         """Find a reader by address in any letter case."""

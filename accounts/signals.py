@@ -9,3 +9,6 @@ email_changed = Signal()
 
 # Sent with reader=User, now=datetime, before anything is erased. A receiver that raises stops the closing.
 reader_closing = Signal()
+
+# Sent with reader=User, now=datetime, after the account was closed. Receivers do not raise.
+reader_closed = Signal()

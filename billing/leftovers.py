@@ -1,6 +1,7 @@
 """What a change left behind that could still be paid and no longer should.
 
-That is a Checkout for what its reader holds by now, and an invoice of a subscription that its reader ended at once.
+That is a Checkout for what its reader holds by now, an invoice of a subscription that its reader ended at once, and
+whatever a click began for a reader whose account was closed in the same moment.
 Nobody has to be told of it: rows say what is left over, so that a look which died halfway is followed by another one.
 """
 
@@ -14,10 +15,18 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
-from billing import calls, subscribing, sync
+from billing import calls, subscribing, sync, waiting
 from billing.errors import BillingError, StripeGone
 from billing.gateway import Gateway
-from billing.models import CheckoutAttempt, Customer, OpenProduct, OutboundCall, Subscription
+from billing.models import (
+    CheckoutAttempt,
+    Customer,
+    OpenProduct,
+    OutboundCall,
+    PaymentMethod,
+    StripeEvent,
+    Subscription,
+)
 from billing.snapshots import Status
 from billing.subscribing import Arrival
 
@@ -46,13 +55,32 @@ def clear(customer_pk: int, *, gateway: Gateway, now: datetime) -> None:
         _withdraw(attempt, gateway=gateway, now=now)
     for ended in _given_up().filter(customer=customer_pk):
         subscribing.void_what_is_open(ended, gateway=gateway, now=now)
+    for reader in User.objects.closed().filter(customers__in=_without_a_reader().filter(pk=customer_pk)):
+        let_go(reader, gateway=gateway, now=now)
 
 
 def customers() -> set[int]:
     """Return the customers (primary keys) at whom something is left over."""
     readers = {attempt.reader_id for attempt in _superseded()}
     found = Customer.objects.filter(Q(reader__in=readers) | Q(subscriptions__in=_given_up()), deleted_at=None)
-    return set(found.values_list("pk", flat=True))
+    return {*found.values_list("pk", flat=True), *_without_a_reader().values_list("pk", flat=True)}
+
+
+def let_go(reader: User, *, gateway: Gateway, now: datetime) -> None:
+    """Delete `reader` at Stripe, which ends every subscription at once, and keep nothing that says who it was.
+
+    What lies open at Checkout is closed first: it could be paid although nobody is there any more. The invoices stay,
+    which tax law asks for. Repeating it changes nothing.
+
+    :raises StripeTrouble: Stripe did not answer; what still is, is here too.
+    """
+    abandon(reader, gateway=gateway, now=now)
+    for customer in Customer.objects.filter(reader=reader, deleted_at=None):
+        _delete(customer, gateway=gateway, now=now)
+    customers_of = Customer.objects.filter(reader=reader)
+    PaymentMethod.objects.filter(customer__in=customers_of).delete()
+    StripeEvent.objects.filter(customer_id__in=customers_of.values("stripe_id")).update(payload=None)
+    customers_of.update(email="")
 
 
 def abandon(reader: User, *, gateway: Gateway, now: datetime) -> None:
@@ -65,6 +93,21 @@ def abandon(reader: User, *, gateway: Gateway, now: datetime) -> None:
         with suppress(StripeGone):
             _expire(attempt, gateway=gateway, now=now)
         _close(attempt, now=now)
+
+
+def _delete(customer: Customer, *, gateway: Gateway, now: datetime) -> None:
+    calls.recorded(
+        purpose="delete_customer",
+        subject=customer.stripe_id,
+        call=lambda key: gateway.delete_customer(customer=customer.stripe_id, key=key),
+        now=now,
+    )
+    waiting.for_sync(customer.pk, gateway=gateway, now=now)
+
+
+def _without_a_reader() -> QuerySet[Customer]:
+    """Return customers whose reader has closed the account."""
+    return Customer.objects.filter(reader__in=User.objects.closed(), deleted_at=None)
 
 
 def _superseded(**of: int) -> Iterator[CheckoutAttempt]:

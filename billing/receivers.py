@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -10,10 +11,12 @@ from django.db import transaction
 from django.dispatch import receiver
 
 from accounts.models import User
-from accounts.signals import email_changed, reader_closing
-from billing import addresses, calls, gateway, leftovers, sync, waiting
-from billing.gateway import Gateway
-from billing.models import Customer, PaymentMethod, StripeEvent
+from accounts.signals import email_changed, reader_closed, reader_closing
+from billing import addresses, gateway, leftovers, sync
+from billing.errors import BillingError
+from billing.models import Customer
+
+logger = logging.getLogger(__name__)
 
 
 @receiver(email_changed)
@@ -24,37 +27,23 @@ def tell_stripe_the_address(sender: object, *, reader: User, now: datetime, **_m
 
 @receiver(reader_closing)
 def end_billing(sender: object, *, reader: User, now: datetime, **_more: Any) -> None:
-    """Delete the reader at Stripe, which ends every subscription at once, before anything is erased here.
-
-    What lies open at Checkout is closed first: it could be paid although nobody is there any more.
+    """Let go of the reader at Stripe before anything is erased here.
 
     Whatever goes wrong is raised and stops the closing: nobody may be charged for an account they no longer have.
 
     :raises StripeTrouble: Stripe did not answer.
     """
-    stripe = gateway.default()
-    leftovers.abandon(reader, gateway=stripe, now=now)
-    for customer in Customer.objects.filter(reader=reader, deleted_at=None):
-        _delete(customer, stripe=stripe, now=now)
-    _forget_who_it_was(reader)
+    leftovers.let_go(reader, gateway=gateway.default(), now=now)
 
 
-def _delete(customer: Customer, *, stripe: Gateway, now: datetime) -> None:
-    calls.recorded(
-        purpose="delete_customer",
-        subject=customer.stripe_id,
-        call=lambda key: stripe.delete_customer(customer=customer.stripe_id, key=key),
-        now=now,
-    )
-    waiting.for_sync(customer.pk, gateway=stripe, now=now)
-
-
-def _forget_who_it_was(reader: User) -> None:
-    """Keep the invoices, which tax law asks for, and nothing that says whose they were."""
-    customers = Customer.objects.filter(reader=reader)
-    PaymentMethod.objects.filter(customer__in=customers).delete()
-    StripeEvent.objects.filter(customer_id__in=customers.values("stripe_id")).update(payload=None)
-    customers.update(email="")
+@receiver(reader_closed)
+def end_what_began_meanwhile(sender: object, *, reader: User, now: datetime, **_more: Any) -> None:
+    """Let go once more: of what a click made at Stripe after the first time and before the account was closed."""
+    try:
+        leftovers.let_go(reader, gateway=gateway.default(), now=now)
+    except BillingError as trouble:
+        # The account is closed all the same. The sweep finds what is left.
+        logger.warning("Something of reader %s is still at Stripe: %s", reader.pk, trouble)
 
 
 def _tell_addresses(reader_pk: int, *, now: datetime) -> None:

@@ -19,7 +19,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import calls, catalogue, links, outlook, waiting
+from billing import calls, catalogue, links, outlook, sync, waiting
 from billing.errors import (
     AlreadySubscribed,
     NothingToDo,
@@ -36,6 +36,7 @@ from billing.waiting import Patience
 # Stripe keeps idempotency keys, and an unpaid session, for a day. After it a session that we never heard of is dead.
 _SESSION_LIFE = timedelta(hours=24)
 _UNPAID = (Status.PAST_DUE, Status.UNPAID)
+_ACCOUNT_CLOSED = "This account was closed meanwhile."
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,8 @@ def ensure_customer(reader: User, *, gateway: Gateway, now: datetime) -> Custome
     """Return the reader at Stripe, making them known there first if need be.
 
     A customer that was deleted at Stripe is followed by a new one; so the name of the call counts them.
+
+    :raises PermissionDenied: the account was closed meanwhile.
     """
     known = customer_of(reader)
     if known is not None:
@@ -191,19 +194,25 @@ def ensure_customer(reader: User, *, gateway: Gateway, now: datetime) -> Custome
     )
     try:
         with transaction.atomic():
+            # Closing the account locks this row too: it finds this customer, or this finds it closed.
+            current = User.objects.select_for_update(no_key=True).get(pk=reader.pk)
             customer, _created = Customer.objects.get_or_create(
                 stripe_id=stripe_id,
                 defaults={
-                    "reader": reader,
+                    "reader": current,
                     "livemode": settings.STRIPE_LIVEMODE,
-                    "email": reader.email,
+                    "email": current.email if current.is_active else "",
                     "created_at": now,
                 },
             )
             # A webhook may have brought the customer before this call brought its id.
-            Customer.objects.filter(pk=customer.pk, reader=None).update(reader=reader)
+            Customer.objects.filter(pk=customer.pk, reader=None).update(reader=current)
+            if not current.is_active:  # whoever looks at it lets go of it
+                sync.request([customer.pk], now=now)
     except IntegrityError:  # a parallel story made them known first
         return Customer.objects.get(reader=reader, livemode=settings.STRIPE_LIVEMODE, deleted_at=None)
+    if not current.is_active:
+        raise PermissionDenied(_ACCOUNT_CLOSED)
     return customer
 
 
@@ -241,7 +250,7 @@ def _open_attempt(reader: User, *, price: Price, return_url: str, now: datetime)
 
 def _new_attempt(reader: User, *, price: Price, return_url: str, now: datetime) -> CheckoutAttempt:
     if not User.objects.filter(pk=reader.pk, is_active=True).exists():
-        raise PermissionDenied("This account was closed meanwhile.")
+        raise PermissionDenied(_ACCOUNT_CLOSED)
     with transaction.atomic():
         return CheckoutAttempt.objects.create(
             reader=reader,

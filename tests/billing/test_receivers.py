@@ -11,7 +11,7 @@ from django.test import TestCase
 from accounts import closing
 from accounts.models import Mail, User
 from accounts.signals import email_changed, reader_closing
-from billing import inbox, subscribing, sync
+from billing import inbox, leftovers, reconciliation, subscribing, sync
 from billing.errors import StripeTrouble
 from billing.models import CheckoutAttempt, Customer, StripeEvent, Subscription
 from tests.billing.market import BACK, Market
@@ -123,6 +123,62 @@ def test_a_click_that_is_slower_than_the_closing_opens_nothing(market: Market) -
         )
     assert {one["status"] for one in market.objects("checkout.session")} == {"expired"}
     assert not Customer.objects.filter(reader=reader, deleted_at=None).exists()
+
+
+def test_a_click_that_is_slower_than_the_closing_leaves_no_customer(market: Market) -> None:
+    reader = a_reader()
+
+    class Slow:
+        """A gateway that makes a customer while the account is being closed."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(market.gateway, name)
+
+        def create_customer(self, **wish: Any) -> str:
+            made = market.gateway.create_customer(**wish)
+            closing.close(User.objects.get(pk=reader.pk), now=market.now)
+            return made
+
+    with pytest.raises(PermissionDenied):
+        subscribing.start(reader, price="premium_monthly", return_url=BACK, gateway=Slow(), now=market.now)
+    (waiting,) = sync.waiting_ids(now=market.now, limit=9)
+    leftovers.look(waiting, gateway=market.gateway, now=market.now)
+    assert not market.objects("checkout.session")
+    assert not [one for one in market.objects("customer") if not one.get("_deleted")]
+    assert Customer.objects.get(reader=reader).deleted_at is not None
+    assert Customer.objects.get(reader=reader).email == ""
+
+
+def test_a_click_between_billings_end_and_the_closing_leaves_nothing(market: Market, reader: User) -> None:
+    def click(sender: object, **_news: Any) -> None:
+        subscribing.start(
+            reader, price="premium_monthly", return_url=BACK, gateway=market.gateway, now=market.now
+        )
+
+    reader_closing.connect(click)  # after billing, which was there before
+    try:
+        closing.close(reader, now=market.now)
+    finally:
+        reader_closing.disconnect(click)
+    assert {one["status"] for one in market.objects("checkout.session")} == {"complete", "expired"}
+    assert not Customer.objects.filter(reader=reader, deleted_at=None).exists()
+    assert not CheckoutAttempt.objects.filter(state=CheckoutAttempt.State.OPEN).exists()
+
+
+def test_what_stripe_could_not_let_go_of_is_found_by_the_sweep(market: Market, reader: User) -> None:
+    customer = market.customer(reader)
+    User.objects.filter(pk=reader.pk).update(is_active=False, email="rdr_1@closed.invalid")
+    reconciliation.sweep_boundaries(now=market.now)
+    assert sync.waiting_ids(now=market.now, limit=9) == [customer.pk]
+    leftovers.look(customer.pk, gateway=market.gateway, now=market.now)
+    assert leftovers.customers() == set()
+    assert {one["status"] for one in market.objects("subscription")} == {"canceled"}
+
+
+def test_who_is_merely_blocked_keeps_their_subscription(market: Market, reader: User) -> None:
+    User.objects.filter(pk=reader.pk).update(is_active=False)
+    leftovers.look(market.customer(reader).pk, gateway=market.gateway, now=market.now)
+    assert {one["status"] for one in market.objects("subscription")} == {"active"}
 
 
 def test_closing_twice_is_the_same(market: Market, reader: User) -> None:
