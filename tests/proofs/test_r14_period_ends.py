@@ -131,4 +131,4 @@ def test_r14_a_life_of_renewals_has_no_gap_but_those_that_settings_leave(figure:
             f"{dict(sorted(seen.items()))}, {wrong['lost']} moments lost, {wrong['gained']} gained",
             target="0 lost, 0 gained",
         )
-    assert seen["payer"] and seen["non-payer"], seen
+    assert min(seen["payer"], seen["non-payer"]) > 0, seen
