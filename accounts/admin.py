@@ -40,9 +40,15 @@ class ShownOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # the class takes 
         """Allow to narrow by what is shown, and by what belongs to other rows as far as Django allows it."""
         name = lookup.partition("__")[0]
         columns = {field.name for field in self.opts.concrete_fields}
+        listed = self.get_list_display(request)
         shown = {
             *(item[0] if isinstance(item, list | tuple) else item for item in self.get_list_filter(request)),
-            *self.get_list_display(request),
+            *listed,
+            # What a column of ours is sorted by is what it shows.
+            *(
+                getattr(getattr(self, str(item), None), "admin_order_field", "").partition("__")[0]
+                for item in listed
+            ),
             *flatten_fieldsets(self.get_fieldsets(request)),
             self.date_hierarchy,
             self.opts.pk.name,

@@ -24,6 +24,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import clock
+from accounts.admin import ShownOnly
 from accounts.models import User
 from paywall import access, answers, articles, entitlements
 from paywall.errors import ArticleUnknown
@@ -35,7 +36,7 @@ else:
     _Admin = admin.ModelAdmin  # generic to the type checker only
 
 
-class _ReadOnly(_Admin):
+class _ReadOnly(ShownOnly):
     """A list that staff may look at and nobody may change here."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

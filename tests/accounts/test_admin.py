@@ -6,6 +6,11 @@ from datetime import datetime
 from http import HTTPStatus
 
 import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP
+from django.contrib import admin
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
@@ -91,3 +96,55 @@ def test_adds_a_reader_without_a_password(staff: Client) -> None:
     answer = staff.post(reverse("admin:accounts_user_add"), form)
     assert answer.status_code == HTTPStatus.FOUND
     assert not User.objects.get(email="new@example.org").has_usable_password()
+
+
+@pytest.fixture
+def viewer(client: Client) -> Client:
+    """A member of staff who may look at everything and change nothing."""
+    looks = a_reader("viewer@example.org", is_staff=True)
+    looks.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client.force_login(looks)
+    return client
+
+
+@pytest.mark.parametrize(
+    ("page", "hidden", "shown"),
+    [
+        ("accounts_user", "password__startswith=s", "email__startswith=a"),
+        ("accounts_mail", "text__contains=4", "reader__id__exact=1"),
+        ("accounts_session", "session_data__startswith=a", "ip__exact=127.0.0.1"),
+        ("mfa_authenticator", "data__secret__startswith=A", "type__exact=totp"),
+    ],
+)
+def test_what_a_page_hides_cannot_be_filtered_by(staff: Client, page: str, hidden: str, shown: str) -> None:
+    address = reverse(f"admin:{page}_changelist")
+    assert staff.get(f"{address}?{hidden}").status_code == HTTPStatus.BAD_REQUEST
+    assert staff.get(f"{address}?{shown}").status_code == HTTPStatus.OK
+
+
+def test_who_may_only_look_ends_no_session_and_sends_no_mail(viewer: Client, now: datetime) -> None:
+    reader, mail = a_reader(), a_mail(now=now)
+    Client().force_login(reader)
+    Mail.objects.update(state=Mail.State.DEAD)
+    for page, action, row in (
+        ("accounts_user", "sign_out_everywhere", reader.pk),
+        ("accounts_mail", "try_again", mail.pk),
+    ):
+        address = reverse(f"admin:{page}_changelist")
+        assert viewer.get(address).status_code == HTTPStatus.OK
+        viewer.post(address, {"action": action, "_selected_action": [str(row)]})
+    assert Session.objects.filter(reader=reader).exists()
+    assert Mail.objects.get().state == Mail.State.DEAD
+
+
+def test_shows_no_secret_of_a_second_factor_and_lets_nobody_set_one(staff: Client) -> None:
+    TOTP.activate(a_reader("ada@example.org"), "ABCDEFGHIJKLMNOP")
+    factor = Authenticator.objects.get()
+    page = staff.get(reverse("admin:mfa_authenticator_change", args=[factor.pk])).content.decode()
+    assert "ada@example.org" in page
+    assert "ABCDEFGH" not in page
+    assert staff.post(reverse("admin:mfa_authenticator_add"), {}).status_code == HTTPStatus.FORBIDDEN
+
+
+def test_staff_prove_no_address_by_hand() -> None:
+    assert not admin.site.is_registered(EmailAddress)

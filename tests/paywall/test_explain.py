@@ -191,6 +191,8 @@ class TestAdmin:
             answer = staff.get(path)
             assert answer.status_code == 200
             assert MARKER not in answer.content.decode()
+        articles = reverse("admin:paywall_article_changelist")
+        assert staff.get(f"{articles}?body__startswith=a").status_code == 400
         assert staff.get(reverse("admin:paywall_article_add")).status_code == 403
         assert staff.post(reverse("admin:paywall_entitlement_delete", args=[row.pk])).status_code == 403
 
