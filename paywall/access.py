@@ -7,7 +7,7 @@ out a body.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from accounts.identity import Identity
@@ -22,10 +22,13 @@ from paywall.models import Article
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An article as opened: the decision, and of the text what the decision allows."""
+    """An article as opened: the decision, and of the text what the decision allows.
+
+    The body is in no `repr`, since a trace, an error page or a collector of errors shows the local values.
+    """
 
     decision: Decision
-    body: str | None
+    body: str | None = field(repr=False)
     teaser: str | None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import unquote, urlsplit
 
@@ -32,7 +32,7 @@ class Statement:
     title: str
     published_at: datetime
     demand: Demand
-    body: str
+    body: str = field(repr=False)
     products: tuple[str, ...] = ()
     teaser: str = ""
     section: str = ""
@@ -179,8 +179,8 @@ def _refuse_unknown_products(named: tuple[str, ...]) -> None:
 def _fields(statement: Statement) -> dict[str, object]:
     # Lists, since that is what a JSON column gives back: stated and stored must compare equal.
     fields: dict[str, object] = {
-        field.name: list(value) if isinstance(value := getattr(statement, field.name), tuple) else value
-        for field in dataclasses.fields(statement)
+        each.name: list(value) if isinstance(value := getattr(statement, each.name), tuple) else value
+        for each in dataclasses.fields(statement)
     }
     words = statement.words if statement.words is not None else len(_TAG.sub(" ", statement.body).split())
     return {**fields, "words": words, "path": path_of(statement.url) or ""}

@@ -9,7 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.test import Client
 
+from accounts.identity import Identity
 from accounts.models import User
+from paywall.access import read
 from paywall.decision.facts import Demand, Suspension
 from tests.factories.paywall import DAY, MARKER, NOON, article, entitle, failed, grant, in_grace, product
 from tests.paywall.conftest import sign_in
@@ -316,3 +318,10 @@ def test_a_new_device_gets_its_cookie_and_a_known_one_keeps_it(stranger: Client)
     article()
     assert "device" in stranger.get(f"{URL}/access").cookies
     assert "device" not in stranger.get(f"{URL}/access").cookies
+
+
+def test_no_repr_holds_the_body_so_that_no_trace_and_no_collector_of_errors_does(mara: User) -> None:
+    entitle(mara, grant())
+    reading = read(Identity(mara), article(), now=NOON)
+    assert MARKER in (reading.body or "")
+    assert MARKER not in repr(reading)
