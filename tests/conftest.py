@@ -13,6 +13,11 @@ from typing import Any
 
 import pytest
 from django.utils import translation
+from hypothesis import HealthCheck, settings
+
+# A law holds on a busy machine too: how long its examples take to make says nothing of it.
+settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("here")
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
