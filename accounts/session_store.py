@@ -14,7 +14,9 @@ from enum import StrEnum
 from typing import Any, NoReturn
 
 from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.contrib.sessions.exceptions import SessionInterrupted
 
 from accounts.models import Session
 
@@ -60,6 +62,16 @@ class SessionStore(DatabaseStore):
     def exists(self, session_key: str) -> bool:
         """Whether a session with this key is stored for this door."""
         return Session.objects.filter(session_key=self.stored_key(session_key)).exists()
+
+    def save(self, must_create: bool = False) -> None:  # noqa: FBT001, FBT002  Django's signature
+        """Store the session.
+
+        :raises SessionInterrupted: a request at the same moment signed in or out, which ended it. Answered with 400.
+        """
+        try:
+            super().save(must_create)
+        except UpdateError as error:
+            raise SessionInterrupted("The session was ended by another request.") from error
 
     def delete(self, session_key: str | None = None) -> None:
         """Forget the session of this key, by default this one."""

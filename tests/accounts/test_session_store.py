@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.management import call_command
 
 from accounts.models import Session
@@ -89,3 +90,14 @@ def test_shows_whose_it_is() -> None:
     assert (row.reader, row.ip, row.user_agent) == (reader, "203.0.113.9", "x")
     assert row.signed_in_at == datetime(1970, 1, 1, tzinfo=UTC)
     assert row.last_seen_at == datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("door", list(Door))
+def test_a_session_that_another_request_ended_is_not_brought_back(door: Door) -> None:
+    slow = SessionStore(door=door)
+    slow.create()
+    SessionStore(slow.session_key, door=door).flush()
+    slow["late"] = True
+    with pytest.raises(SessionInterrupted):
+        slow.save()
+    assert not Session.objects.exists()
