@@ -52,6 +52,7 @@ class Stack:
     redis_url: str = ""
     webhooks: bool = True  # whether the stand-in delivers its events
     threads: int = 4
+    workers: int = 1  # processes that serve
     service_port: int = field(default_factory=free_port)
     sandbox_port: int = field(default_factory=free_port)
     extra: Mapping[str, str] = field(default_factory=dict)
@@ -175,6 +176,7 @@ def _commands(stack: Stack) -> dict[str, list[str]]:
     celery = [*python, "-m", "celery", "-A", "config.celery"]
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     serve = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(stack.service_port)]
+    serve += ["--workers", str(stack.workers)]
     hook = ["--webhook-url", f"{stack.service}/stripe/webhook/", "--webhook-secret", WEBHOOK_SECRET]
     clock = ["--clock-file", str(stack.folder / "clock")]
     sandbox = [*python, "-m", "billing.sandbox", "--port", str(stack.sandbox_port), *clock]
