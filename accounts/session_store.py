@@ -17,6 +17,7 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.contrib.sessions.exceptions import SessionInterrupted
+from django.db import OperationalError
 
 from accounts.models import Session
 
@@ -67,10 +68,14 @@ class SessionStore(DatabaseStore):
         """Store the session.
 
         :raises SessionInterrupted: a request at the same moment signed in or out, which ended it. Answered with 400.
+        :raises OperationalError: the database is gone, which says nothing about the session.
         """
         try:
             super().save(must_create)
         except UpdateError as error:
+            # Django makes one of every failure of the database.
+            if isinstance(error.__context__, OperationalError):
+                raise error.__context__ from None
             raise SessionInterrupted("The session was ended by another request.") from error
 
     def delete(self, session_key: str | None = None) -> None:

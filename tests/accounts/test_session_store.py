@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.management import call_command
+from django.db import OperationalError, connection
 
 from accounts.models import Session
 from accounts.session_store import Door, SessionStore
@@ -101,3 +102,14 @@ def test_a_session_that_another_request_ended_is_not_brought_back(door: Door) ->
     with pytest.raises(SessionInterrupted):
         slow.save()
     assert not Session.objects.exists()
+
+
+def test_a_database_that_is_gone_is_not_taken_for_a_session_that_was_ended() -> None:
+    store = a_session(a=1)
+    store["b"] = 2
+
+    def lose(_execute: object, sql: str, *_rest: object) -> object:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with connection.execute_wrapper(lose), pytest.raises(OperationalError):
+        store.save()
