@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from django.db import DatabaseError
+from django.db import Error as AnyDatabaseError
 from django.http import HttpRequest, JsonResponse
 
 from accounts import clock, emails
@@ -48,6 +48,6 @@ def _inbox() -> tuple[str, Mapping[str, object]]:
             "mails_given_up": emails.given_up(now=now).count(),
             "equal_to_stripe_at": equal_at.isoformat() if equal_at else None,
         }
-    except DatabaseError:
+    except AnyDatabaseError:
         return "unreachable", {}
     return "behind" if waiting.is_behind else "ok", figures

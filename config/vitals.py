@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.cache import cache as default_cache
-from django.db import DatabaseError, connection
+from django.db import Error as AnyDatabaseError
+from django.db import connection
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
@@ -19,6 +20,8 @@ from billing import backlog, inbox
 # The comparison runs each night, the replay every ten minutes: later than this, neither is only slow.
 _COMPARED_EVERY = timedelta(hours=30)
 _READ_EVERY = timedelta(hours=1)
+# Whoever asks whether we are well waits for the answer, on a thread that readers need.
+_BROKER_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def database() -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError:
+    except AnyDatabaseError:
         return "unreachable"
     return "ok"
 
@@ -65,16 +68,17 @@ def cache() -> str:
     try:
         default_cache.set("health", "ok", 30)
         return "ok" if default_cache.get("health") == "ok" else "forgetful"
-    except DatabaseError:
+    except AnyDatabaseError:
         return "unreachable"
 
 
 def broker() -> str:
-    """Connect to the broker: `ok` or `unreachable`."""
+    """Connect to the broker: `ok` or `unreachable`, within a second or so also where it is frozen."""
+    patience = {"socket_timeout": _BROKER_SECONDS, "socket_connect_timeout": _BROKER_SECONDS}
+    options = {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, **patience, "max_retries": 0}
     try:
-        options = {**settings.CELERY_BROKER_TRANSPORT_OPTIONS, "max_retries": 0}
         with Connection(settings.CELERY_BROKER_URL, transport_options=options, connect_timeout=1) as bell:
-            bell.ensure_connection(max_retries=1, timeout=1)
+            bell.ensure_connection(max_retries=1, timeout=1, interval_start=0)
     except (OperationalError, OSError):
         return "unreachable"
     return "ok"

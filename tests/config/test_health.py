@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import timedelta
 from typing import Any
 
@@ -68,3 +69,10 @@ def test_ready_tells_of_a_broker_that_is_gone(client: Client, settings: Any) -> 
     answer = client.get("/health/ready")
     assert (answer.status_code, answer.json()["broker"]) == (503, "unreachable")
     assert answer.json()["database"] == "ok"
+
+
+def test_ready_does_not_wait_long_for_a_broker_that_is_frozen(client: Client, settings: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.CELERY_BROKER_URL = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        settings.CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 60}
+        assert client.get("/health/ready").json()["broker"] == "unreachable"

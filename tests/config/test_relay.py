@@ -7,6 +7,7 @@ from datetime import datetime
 import pytest
 from celery import current_app
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError
 from kombu.exceptions import OperationalError
 
 from config.management.commands.relay import Bell, Command, bells
@@ -45,9 +46,10 @@ def test_a_ring_that_failed_is_rung_again(now: datetime) -> None:
 
 
 @pytest.mark.django_db
-def test_a_broker_that_is_gone_is_a_pause_and_not_the_end() -> None:
+@pytest.mark.parametrize("trouble", [OperationalError, DatabaseError, InterfaceError, ConnectionResetError])
+def test_a_broker_or_database_that_is_gone_is_a_pause_and_not_the_end(trouble: type[Exception]) -> None:
     def ring(_: list[int]) -> None:
-        raise OperationalError
+        raise trouble
 
     command = Command()
     assert command._look((Bell("rows", lambda _: [1], ring),)) is False

@@ -15,7 +15,8 @@ from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import DatabaseError, close_old_connections
+from django.db import Error as AnyDatabaseError
+from django.db import close_old_connections
 from kombu.exceptions import OperationalError
 
 from accounts import clock, emails
@@ -98,7 +99,7 @@ class Command(BaseCommand):
         try:
             for bell in kinds:
                 bell.look(now=clock.now())
-        except (DatabaseError, OperationalError, OSError) as error:
+        except (AnyDatabaseError, OperationalError, OSError) as error:
             logger.warning("Cannot ring at the moment: %s", type(error).__name__)
             return False
         finally:
