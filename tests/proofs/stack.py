@@ -118,7 +118,7 @@ class Stack:
             ("web", f"{self.service}/health/live"),
         ):
             if name in names:
-                wait_until(lambda path=path: _answers(path), what=f"{name}: {self.log(name)}", seconds=60)
+                wait_until(lambda path=path: _answers(path), what=f"{name}: {self.log(name)}", seconds=180)
 
     def kill(self, name: str, *, number: int = signal.SIGKILL) -> None:
         """End a process at once, or send it another signal. What cannot be caught reaches its children too."""

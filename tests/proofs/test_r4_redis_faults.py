@@ -1,0 +1,170 @@
+"""The proof that Redis may vanish, freeze or forget everything: readers notice nothing, and no work is lost."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import redis
+import requests
+
+from tests.proofs.conftest import Figure
+from tests.proofs.extent import extent
+from tests.proofs.installation import Installation
+from tests.proofs.sender import Sender, news_of
+from tests.proofs.services import listens, wait_until
+from tests.proofs.traffic import Answer, Call, Traffic, percentile, tally
+from tests.proofs.visits import Visits, Web
+
+ROUNDS = extent(ordinary=1, full=4)
+# Answers to wait for: a frozen Redis is to be frozen for longer than any time-out of ours.
+QUIET, UNDER_FAULT = extent(ordinary=60, full=300), extent(ordinary=120, full=400)
+SECONDS_TO_CATCH_UP, SECONDS_TO_RECOVER = 30.0, 60.0
+# Below this a difference is the machine's, not ours.
+NOISE = extent(ordinary=100, full=50) / 1000
+ACCESS = {"payer opens", "stranger opens", "payer looks"}
+
+
+@dataclass(slots=True)
+class Trial:
+    """Traffic, and what became of the work it left, fault by fault; `caught_up` is in seconds."""
+
+    installation: Installation
+    traffic: Traffic
+    visits: Visits
+    caught_up: dict[str, float] = field(default_factory=dict)
+    ready: dict[str, tuple[str, float]] = field(default_factory=dict)
+    forgotten: int = 0
+
+    def run(self, fault: str, *, within: float) -> None:
+        """Go through a quiet time, then one under a fault, then let the workers catch up."""
+        with self.traffic.flowing():
+            self.traffic.wait_for(QUIET, phase="quiet")
+            with _FAULTS[fault](self):
+                self.traffic.wait_for(UNDER_FAULT, phase=fault)
+                self.ready[fault] = self._readiness()
+        healed = time.monotonic()
+        self.installation.wait_for_work(seconds=within)
+        wait_until(lambda: self._readiness()[0] == "ok", what="the broker to be seen again", seconds=within)
+        self.caught_up[fault] = max(self.caught_up.get(fault, 0.0), time.monotonic() - healed)
+
+    def _readiness(self) -> tuple[str, float]:
+        """Return what `/health/ready` says of the broker, and how long it took to say it."""
+        with requests.Session() as session:
+            began = time.monotonic()
+            told = self.visits.process_is_ready(every=1).ask(session).json()
+        assert told["database"] == told["cache"] == "ok", told
+        return told["broker"], time.monotonic() - began
+
+
+def test_r4_redis_refused_frozen_and_flushed(installation: Installation, figure: Figure) -> None:
+    visits = Visits(Web(installation.stack.service), installation)
+    sender = Sender(f"{installation.stack.service}/stripe/webhook/")
+    trial = Trial(installation, Traffic(_calls(visits, sender)), visits)
+    for _ in range(ROUNDS):
+        trial.run("flushed", within=SECONDS_TO_CATCH_UP)
+        trial.run("refused", within=SECONDS_TO_RECOVER)
+        trial.run("frozen", within=SECONDS_TO_RECOVER)
+    by_schedule = _seconds_without_relay(installation, sender)
+    answers = trial.traffic.answers
+    quiet = percentile(_access(answers, "quiet"), 0.99)
+    slow = {fault: percentile(_access(answers, fault), 0.99) for fault in _FAULTS}
+    figure(
+        "R4",
+        f"{len(answers)} calls of {len(trial.traffic.calls)} kinds, {len(_access(answers))} for access: wrong "
+        f"{tally(answers)}; access p99 quiet {quiet * 1000:.0f} ms, {_ms(slow)}; ready says {_told(trial.ready)}; "
+        f"{trial.forgotten} messages flushed; all done {_seconds(trial.caught_up)} later, by the schedule alone in "
+        f"{by_schedule:.0f} s",
+        target=f"0 wrong, p99 <= max(2 x quiet, {NOISE * 1000:.0f} ms), flushed <= {SECONDS_TO_CATCH_UP:.0f} s, "
+        f"others <= {SECONDS_TO_RECOVER:.0f} s",
+    )
+    assert trial.forgotten > 0, "nothing was lost by flushing"
+    assert tally(answers) == {}
+    assert max(slow.values()) <= max(2 * quiet, NOISE)
+    assert {fault: told for fault, (told, _) in trial.ready.items()} == {
+        "flushed": "ok", "refused": "unreachable", "frozen": "unreachable"
+    }  # fmt: skip
+    assert max(seconds for _, seconds in trial.ready.values()) <= 3.0
+    assert all(installation.stack.is_alive(name) for name in ("worker", "relay", "schedule"))
+
+
+def _calls(visits: Visits, sender: Sender) -> list[Call]:
+    return [
+        visits.payer_opens(every=0.05),
+        visits.stranger_opens(every=0.1),
+        visits.payer_in_browser_looks(every=0.1),
+        visits.stripe_tells(sender, every=0.1),
+        visits.reader_checks_out(every=1.0),
+        visits.reader_signs_in(every=3.0),
+        visits.reader_asks_for_code(every=1.0),
+        visits.reader_sees_page("/account/", who="payer cookie", every=0.5),
+    ]
+
+
+@contextmanager
+def _refused(trial: Trial) -> Iterator[None]:
+    server = trial.installation.redis
+    server.kill()
+    assert not listens(server.port)
+    try:
+        yield
+    finally:
+        server.start()
+
+
+@contextmanager
+def _frozen(trial: Trial) -> Iterator[None]:
+    trial.installation.redis.freeze()
+    try:
+        yield
+    finally:
+        trial.installation.redis.thaw()
+
+
+@contextmanager
+def _flushed(trial: Trial) -> Iterator[None]:
+    """Lose every message that a busy worker has not taken yet."""
+    stack, server = trial.installation.stack, trial.installation.redis
+    stack.kill("worker", number=signal.SIGSTOP)
+    try:
+        yield
+        with redis.Redis(port=server.port) as client:
+            wait_until(lambda: client.llen("paywall"), what="messages in the queue")
+            trial.forgotten += int(client.llen("paywall"))
+        server.flush()
+    finally:
+        stack.kill("worker", number=signal.SIGCONT)
+
+
+_FAULTS: dict[str, Callable[[Trial], object]] = {"flushed": _flushed, "refused": _refused, "frozen": _frozen}
+
+
+def _seconds_without_relay(installation: Installation, sender: Sender) -> float:
+    """Let an event arrive while the relay stands still: the schedule found its way back to Redis too."""
+    installation.stack.kill("relay", number=signal.SIGSTOP)
+    try:
+        sender.send(news_of(installation.customers[0]))
+        began = time.monotonic()
+        installation.wait_for_work(seconds=SECONDS_TO_RECOVER)
+        return time.monotonic() - began
+    finally:
+        installation.stack.kill("relay", number=signal.SIGCONT)
+
+
+def _access(answers: list[Answer], phase: str | None = None) -> list[Answer]:
+    return [answer for answer in answers if answer.call in ACCESS and phase in {None, answer.phase}]
+
+
+def _ms(times: dict[str, float]) -> str:
+    return ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in times.items())
+
+
+def _seconds(times: dict[str, float]) -> str:
+    return ", ".join(f"{name} {seconds:.0f} s" for name, seconds in times.items())
+
+
+def _told(ready: dict[str, tuple[str, float]]) -> str:
+    return ", ".join(f"{name} {told} in {seconds:.1f} s" for name, (told, seconds) in ready.items())
