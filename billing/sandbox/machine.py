@@ -140,7 +140,7 @@ class Machine:
     def swap_card(self, customer_id: str, *, card: str, expires: tuple[int, int] | None = None) -> str:
         """Give a customer another card, as the default of customer and live subscriptions; detach the old ones.
 
-        :raises LookupError: no such customer or no such test card.
+        :raises LookupError: no such customer, or not any more, or no such test card.
         :raises ApiError: a card that cannot be saved.
         """
         chosen = cards.by_number(card)
@@ -148,8 +148,8 @@ class Machine:
             self.run_due()
             world = self.world
             customer = world.store.find("customer", customer_id)
-            if customer is None or chosen is None:
-                raise LookupError(customer_id if customer is None else card)
+            if customer is None or customer.get("_deleted") or chosen is None:
+                raise LookupError(card if chosen is None else customer_id)
             method = new_card(world, chosen, expires=expires, email=customer["email"])
             old = owned_by(world, customer_id)
             attach_to(world, method, customer_id, set_up=True)

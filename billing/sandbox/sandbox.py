@@ -30,8 +30,7 @@ class Sandbox(Machine):
         """
         request = Request(environ)
         try:
-            room = self._rooms.get(request.path.split("/")[1], self._rooms[""])
-            return room(request)(environ, start_response)
+            return self._room(request.path.split("/")[1])(request)(environ, start_response)
         except ResponseDroppedError:
             connection = environ.get("werkzeug.socket")
             if connection is None:
@@ -39,11 +38,23 @@ class Sandbox(Machine):
             connection.shutdown(socket.SHUT_RDWR)
             raise ConnectionAbortedError from None
 
+    def _room(self, name: str) -> Callable[[Request], Response]:
+        """Return what answers, by the first part of the path."""
+        match name:
+            case "v1":
+                return self._api.answer
+            case "c" | "i":
+                return self._pages.answer
+            case "_control":
+                return self._control.answer
+            case _:
+                return self._control_page.answer
+
+    # Each is made when it is first asked for: whoever only speaks to the API opens many sandboxes quickly.
+
     @cached_property
-    def _rooms(self) -> dict[str, Callable[[Request], Response]]:
-        """What answers, by the first part of the path."""
-        pages = CheckoutPages(self)
-        api = Api(
+    def _api(self) -> Api:
+        return Api(
             world=self.world,
             lock=self.lock,
             before=self.run_due,
@@ -51,10 +62,15 @@ class Sandbox(Machine):
             check=self.check,
             sleep=self.sleep,
         )
-        return {
-            "v1": api.answer,
-            "c": pages.answer,
-            "i": pages.answer,
-            "_control": Control(self).answer,
-            "": ControlPage(self).answer,
-        }
+
+    @cached_property
+    def _pages(self) -> CheckoutPages:
+        return CheckoutPages(self)
+
+    @cached_property
+    def _control(self) -> Control:
+        return Control(self)
+
+    @cached_property
+    def _control_page(self) -> ControlPage:
+        return ControlPage(self)
