@@ -1,0 +1,66 @@
+"""Many histories, one after the other in this process or beside each other in as many as there are cores."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+
+from django.db import transaction
+from django.test.utils import override_settings
+
+from tests.proofs.histories import moves, settling, trial
+from tests.proofs.histories.history import Ground
+
+# Invoices and cards are looked at in every so-manieth history.
+_THOROUGH = 5
+_AT_ONCE = 50
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of some histories: what happened in them, and which did not end equal (by seed)."""
+
+    figures: Counter[str] = field(default_factory=Counter)
+    unequal: dict[int, str] = field(default_factory=dict)
+    seconds: float = 0.0  # of CPU
+
+    def add(self, other: Tally) -> None:
+        """Count those of another as well."""
+        self.figures.update(other.figures)
+        self.unequal.update(other.unequal)
+        self.seconds += other.seconds
+
+
+def live(seeds: Sequence[int]) -> Tally:
+    """Live through the histories of these seeds, here."""
+    tally, began = Tally(), time.process_time()
+    with override_settings(CHECKOUT_SECONDS_TO_WAIT=0), transaction.atomic():
+        ground = Ground.laid()
+        for seed in seeds:
+            verdict = trial.of(
+                moves.of(seed), ground=ground, figures=tally.figures, is_thorough=not seed % _THOROUGH
+            )
+            if verdict.difference:
+                tally.unequal[seed] = verdict.difference
+        transaction.set_rollback(True)
+    tally.seconds = time.process_time() - began
+    return tally
+
+
+def live_apart(seeds: Sequence[int], *, processes: int | None = None) -> Tally:
+    """Live through them in processes of their own, each with its own SQLite in memory."""
+    tally = Tally()
+    portions = [seeds[start : start + _AT_ONCE] for start in range(0, len(seeds), _AT_ONCE)]
+    with ProcessPoolExecutor(
+        processes or os.cpu_count(),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=settling.settle,
+    ) as pool:
+        for part in pool.map(live, portions):
+            tally.add(part)
+    return tally
