@@ -346,9 +346,7 @@ SPECTACULAR_SETTINGS = {
 
 # Mail
 
-_mail = environ.Env.email_url_config(
-    env.text("EMAIL_URL", default=f"filemail:///{VAR_DIR / 'mail'}" if DEBUG else None)
-)
+_mail = env.mail("EMAIL_URL", default=f"filemail:///{VAR_DIR / 'mail'}" if DEBUG else None)
 EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
 EMAIL_HOST = _mail.get("EMAIL_HOST") or "localhost"
 EMAIL_PORT = _mail.get("EMAIL_PORT") or 25
