@@ -9,16 +9,38 @@ from rest_framework import serializers
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """A body that names a field we do not take is refused, so a typing error never passes as consent."""
+    """A body that names a field we do not take is refused, so a typing error never passes as consent.
+
+    So is a value of another type than the document says: a number is no text, and text is no number.
+    """
 
     def to_internal_value(self, data: Any) -> Any:
-        """Check as usual, after refusing unknown fields."""
+        """Check as usual, after refusing unknown fields and values of another type."""
         if isinstance(data, dict):
-            taken = {name for name, field in self.fields.items() if not field.read_only}
-            unknown = sorted(str(name) for name in data if name not in taken)
-            if unknown:
-                raise serializers.ValidationError({name: [_("Unknown field.")] for name in unknown})
+            taken = {name: field for name, field in self.fields.items() if not field.read_only}
+            wrong = {str(name): [_("Unknown field.")] for name in sorted(data, key=str) if name not in taken}
+            wrong |= {
+                name: [_("This is of the wrong type.")]
+                for name, field in taken.items()
+                if name in data and not _is_of_type(field, data[name])
+            }
+            if wrong:
+                raise serializers.ValidationError(wrong)
         return super().to_internal_value(data)
+
+
+def _is_of_type(field: serializers.Field[Any, Any, Any, Any], value: Any) -> bool:
+    """Tell whether JSON of this type may be meant; whether null is allowed is the field's own business."""
+    match field:
+        case _ if value is None:
+            return True
+        case serializers.ListField():
+            return not isinstance(value, list) or all(_is_of_type(field.child, each) for each in value)
+        case serializers.CharField() | serializers.DateTimeField() | serializers.ChoiceField():
+            return isinstance(value, str)
+        case serializers.IntegerField():
+            return isinstance(value, int | float) and not isinstance(value, bool)
+    return True
 
 
 class ReaderSerializer(serializers.Serializer[Any]):

@@ -271,8 +271,9 @@ def test_many_at_once_in_the_order_asked(signed_in: Client, mara: User) -> None:
         {"articles": [], "reader": "rdr_1"},
         {"articles": ["\x00"]},
         {"articles": [{"id": "x"}]},
+        {"articles": [7]},
     ],
-    ids=["nothing", "no list", "too many", "unknown field", "nul", "no text"],
+    ids=["nothing", "no list", "too many", "unknown field", "nul", "no text", "a number"],
 )
 def test_a_batch_that_makes_no_sense_is_refused(stranger: Client, body: dict[str, Any]) -> None:
     answer = stranger.post("/api/v1/access", body, content_type="application/json")

@@ -70,6 +70,11 @@ def test_a_change_is_a_change_of_the_whole(site: Client) -> None:
         ({"paywalled": True}, "paywalled"),
         ({"title": "\ud800"}, "title"),
         ({"words": -1}, "words"),
+        ({"words": "12"}, "words"),
+        ({"words": True}, "words"),
+        ({"title": 7}, "title"),
+        ({"tags": ["city", 7]}, "tags"),
+        ({"published_at": 20261125}, "published_at"),
     ],
     ids=str,
 )
