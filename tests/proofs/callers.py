@@ -1,0 +1,69 @@
+"""Callers of the API, each with a credential, and what they find: articles, a subscription that was really paid for.
+
+Works in this process, and as a command beside a running stack; Stripe is whatever stand-in `STRIPE_API_BASE` leads to.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from urllib.request import Request, urlopen
+
+from django.conf import settings
+from django.test import Client
+
+from accounts import clock
+from accounts.models import User
+from accounts.session_store import Door, SessionStore
+from billing import gateway, subscribing
+from paywall.decision.facts import Demand
+from tests.factories.accounts import a_member_of_staff, a_reader
+from tests.factories.paywall import article
+
+ARTICLES = ("harbour-vote", "quay-walk")
+_CARD = "4242424242424242"
+
+
+def assemble(*, site_key: str) -> dict[str, dict[str, str]]:
+    """Store the readers and articles; return the headers of each caller by name. Plans have to be on sale."""
+    yesterday = clock.now() - timedelta(days=1)
+    article(ARTICLES[0], published_at=yesterday, stated_at=yesterday)
+    article("old-news", published_at=yesterday, stated_at=yesterday)
+    article(ARTICLES[1], published_at=yesterday, stated_at=yesterday, demand=Demand.FREE)
+    reader, subscriber, staff = a_reader(), a_reader(), a_member_of_staff()
+    _subscribe(subscriber)
+    return {
+        "stranger": {},
+        "reader": {"X-Session-Token": token_of(reader)},
+        "subscriber": {"Authorization": f"Bearer {token_of(subscriber)}"},
+        "staff": {"X-Session-Token": token_of(staff)},
+        "site": {"Authorization": f"Api-Key {site_key}"},
+    }
+
+
+def token_of(reader: User) -> str:
+    """Sign a reader in as an app does; return the token."""
+    browser = Client()
+    browser.force_login(reader)
+    session = SessionStore(browser.cookies[settings.SESSION_COOKIE_NAME].value)
+    session.move_to(Door.HEADER)
+    session.save()
+    assert session.session_key
+    return session.session_key
+
+
+def _subscribe(reader: User) -> None:
+    stripe, now = gateway.default(), clock.now()
+    back = f"{settings.SITE_URL}/account/"
+    checkout = subscribing.start(reader, price="premium_monthly", return_url=back, gateway=stripe, now=now)
+    attempt = reader.checkout_attempts.get()
+    _pay(attempt.session_id)
+    arrival = subscribing.finish(attempt, session_id=attempt.session_id, gateway=stripe, now=clock.now())
+    assert arrival is subscribing.Arrival.DONE, checkout.url
+
+
+def _pay(session: str) -> None:
+    address = f"{settings.STRIPE_API_BASE}/_control/checkout/{session}/complete"
+    body = json.dumps({"card": _CARD}).encode()
+    with urlopen(Request(address, data=body), timeout=60) as answer:
+        assert answer.status == 200
