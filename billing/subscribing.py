@@ -293,8 +293,8 @@ def _session(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> Ch
             _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
         CheckoutAttempt.objects.filter(pk=attempt.pk).update(leased_until=None)
         raise
-    except StripeRefused:
-        # Stripe keeps its answer under this key; another try needs another attempt.
+    except (StripeRefused, PermissionDenied):
+        # Stripe keeps its answer under this key; another try needs another attempt. Nor does a closed account open.
         _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
         raise
     still_open = CheckoutAttempt.objects.filter(
@@ -303,6 +303,7 @@ def _session(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> Ch
     if not still_open.update(session_id=session.id, leased_until=None):
         # While Stripe was slow somebody else closed this attempt, or the account: its session must not be paid.
         gateway.expire_checkout(session.id, key=f"expire-{attempt.key}")
+        _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
         return None
     return session
 

@@ -141,6 +141,8 @@ def test_a_click_that_is_slower_than_the_closing_leaves_no_customer(market: Mark
 
     with pytest.raises(PermissionDenied):
         subscribing.start(reader, price="premium_monthly", return_url=BACK, gateway=Slow(), now=market.now)
+    # Nobody waits for a click that was turned away.
+    assert not CheckoutAttempt.objects.filter(state=CheckoutAttempt.State.OPEN).exists()
     (waiting,) = sync.waiting_ids(now=market.now, limit=9)
     leftovers.look(waiting, gateway=market.gateway, now=market.now)
     assert not market.objects("checkout.session")
