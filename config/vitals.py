@@ -38,19 +38,11 @@ def read(*, now: datetime) -> list[Vital]:
     """Return every part, the ones that the others rest on first; without a database there is nothing more to tell."""
     if (state := database()) != "ok":
         return [Vital("database", state, do="bring the database back; everything waits for it")]
-    return [
-        Vital("database", "ok"),
-        _cache(),
-        _broker(),
-        _events(now),
-        _dead_events(),
-        _hearing(now),
-        _reading(now),
-        _looks(now),
-        _mails(now),
-        _dead_mails(now),
-        _equality(now),
-    ]
+    try:
+        return [Vital("database", "ok"), _cache(), _broker(), *_work(now), _equality(now)]
+    except AnyDatabaseError as problem:
+        state = f"answers, but cannot be read ({type(problem).__name__})"
+        return [Vital("database", state, do="manage.py migrate")]
 
 
 def database() -> str:
@@ -82,6 +74,18 @@ def broker() -> str:
     except (OperationalError, OSError):
         return "unreachable"
     return "ok"
+
+
+def _work(now: datetime) -> list[Vital]:
+    return [
+        _events(now),
+        _dead_events(),
+        _hearing(now),
+        _reading(now),
+        _looks(now),
+        _mails(now),
+        _dead_mails(now),
+    ]
 
 
 def _cache() -> Vital:

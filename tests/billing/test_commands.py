@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from datetime import timedelta
 from io import StringIO
 
@@ -130,6 +131,36 @@ class TestSyncCustomer:
     def test_refuses_what_says_nobody_or_too_much(self, words: tuple[str, ...]) -> None:
         with pytest.raises(CommandError):
             call("sync_customer", *words)
+
+
+class AnImpatientScreen(StringIO):
+    """Lets Ctrl-C be pressed as soon as progress is seen."""
+
+    def write(self, text: str) -> int:
+        if "…" in text:
+            signal.raise_signal(signal.SIGINT)
+        return super().write(text)
+
+
+class TestStopped:
+    @pytest.mark.parametrize(
+        ("words", "how_to_go_on"),
+        [
+            (("reconcile",), "Run it again to go on"),
+            (("replay_events", "--hours", "20"), r"Go on with: manage\.py replay_events --since 20"),
+            (("sync_customer", "--all"), r"Go on with: manage\.py sync_customer --all --before 20"),
+        ],
+    )
+    def test_says_how_to_go_on_and_does(
+        self, words: tuple[str, ...], how_to_go_on: str, market: Market
+    ) -> None:
+        market.buy(a_reader())
+        market.sandbox.advance(seconds=60)
+        with pytest.raises(CommandError, match=how_to_go_on) as stopped:
+            call_command(*words, stdout=StringIO(), stderr=AnImpatientScreen())
+        assert stopped.value.returncode == 130
+        call(*words)
+        assert words[0] != "reconcile" or ReconcileRun.objects.get().equal == 1
 
 
 class TestReconcile:

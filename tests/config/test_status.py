@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Mail
@@ -128,3 +129,9 @@ def test_a_broker_that_is_gone_is_named(settings: Any) -> None:
     settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
     settings.CELERY_BROKER_TRANSPORT_OPTIONS = {}
     assert list(marked()) == ["broker"]
+
+
+def test_a_database_that_is_not_migrated_is_said_to_be_so() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE billing_reconcilerun RENAME TO elsewhere")
+    assert marked() == {"database": "manage.py migrate"}
