@@ -170,6 +170,8 @@ _ID = {"description": "The reader's public id.", "example": "rdr_0123456789abcde
 
 def is_safe_target(url: str) -> bool:
     """Whether a reader may be sent to `url`: a path here, or an address on one of our configured origins."""
+    if url.startswith("//") or "\\" in url or any(ord(letter) <= 32 for letter in url):
+        return False  # browsers read such addresses in other ways than urlsplit does
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -58,6 +58,8 @@ def on_first_proof(request: HttpRequest, email_address: EmailAddress, **_: Any) 
         reader.set_unusable_password()
         reader.save(update_fields=["password"])
     Authenticator.objects.filter(user=reader).delete()
+    # Its limits are wider. The device of this very sign-in is known again once it is done.
+    KnownDevice.objects.filter(reader=reader).delete()
     sessions.end_others(reader, but=request.session)
 
 

@@ -21,6 +21,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import clock, closing, identity, languages, sessions
+from accounts.adapter import is_safe_target
 from accounts.authentication import BrowserSessionAuthentication, IsReader
 from accounts.models import User
 from accounts.serializers import SessionSerializer
@@ -97,4 +98,7 @@ def choose_language(request: HttpRequest) -> HttpResponseBase:
     """Switch to `language` and go back to `next` on this host; whoever is signed in gets mails in it from now on."""
     if request.method == "POST" and isinstance(request.user, User):
         languages.keep(request.user, request.POST.get(LANGUAGE_QUERY_PARAMETER, ""))
-    return set_language(request)
+    response = set_language(request)
+    if "Location" in response.headers and not is_safe_target(response["Location"]):
+        response["Location"] = "/"
+    return response

@@ -98,3 +98,10 @@ class TestSignIn:
         reader.refresh_from_db()
         assert reader.language == "de"
         assert COOKIE not in answer.cookies
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("target", ["//\t/evil.example", "//", "/\\evil.example", "https://evil.example/"])
+def test_switching_leads_nowhere_else(client: Client, target: str) -> None:
+    answer = client.post("/i18n/setlang/", {"language": "de", "next": target})
+    assert answer["Location"] == "/"

@@ -238,6 +238,8 @@ class TestStaff:
         "data:text/html,x",
         " https://evil.example/",
         "http://[::1",
+        "//",
+        "//\t/evil.example",
         "\thttps://evil.example/",
         "http://localhost/",
         "http://127.0.0.1:8001/",
