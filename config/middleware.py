@@ -16,9 +16,6 @@ from config import problems
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
-# Somebody looks at a screen, and a thread of ours is held: so long all calls to Stripe together, in whatever story.
-_SECONDS_FOR_STRIPE = 9.0
-
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 # Headers whose value reaches a query; servers differ in what they let through.
 _HEADERS = (
@@ -81,7 +78,7 @@ class LimitWaiting:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Begin the seconds."""
-        with deadline.within(_SECONDS_FOR_STRIPE):
+        with deadline.within(settings.SECONDS_FOR_STRIPE):
             return self._get_response(request)
 
 

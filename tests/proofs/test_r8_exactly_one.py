@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -25,10 +26,17 @@ from tests.factories.accounts import a_reader
 from tests.proofs.conftest import Figure
 from tests.proofs.extent import extent
 
-# Eight readers meet each kind of trouble once.
-READERS = extent(ordinary=8, full=50)
+# In full on either database, which makes seventy.
+READERS = extent(ordinary=2, full=35)
+TROUBLES = 8
 CLICKS, CLICKS_WHILE_PAYING = 20, 6
 PRICES = ("premium_monthly", "premium_yearly")
+
+
+@pytest.fixture(autouse=True)
+def _with_time(settings: Any) -> None:
+    """Judge by what comes of it, not by how busy the machine is (R5 judges how long it takes)."""
+    settings.SECONDS_FOR_STRIPE = settings.CHECKOUT_SECONDS_TO_WAIT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +107,12 @@ def live_at_stripe(market: Market) -> Counter[str]:
 
 @pytest.mark.django_db(transaction=True)
 def test_r8_readers_with_twenty_tabs_each_buy_exactly_once(market: Market, figure: Figure) -> None:
-    answers, dice = Counter[int](), random.Random(20)
+    seed = random.SystemRandom().randrange(10**6)
+    answers, dice = Counter[int](), random.Random(seed)
+    # Eight readers meet each kind of trouble once; fewer meet some of them, others in each run.
+    first_trouble = dice.randrange(TROUBLES)
     readers = [a_reader() for _ in range(READERS)]
-    for number, reader in enumerate(readers):
+    for number, reader in enumerate(readers, start=first_trouble):
         _make_trouble(market, number)
         first = click_at_once(reader, [PRICES[0]] * CLICKS)
         assert {answer.status for answer in first} == {201}, Counter(answer.status for answer in first)
@@ -124,8 +135,8 @@ def test_r8_readers_with_twenty_tabs_each_buy_exactly_once(market: Market, figur
         f"{dict(sorted(answers.items()))}",
         target="one subscription each, 0 x 5xx",
     )
-    assert set(answers) <= {201, 409}, answers
-    assert sorted(live_at_stripe(market).values()) == [1] * READERS
+    assert set(answers) <= {201, 409}, f"seed {seed}: {answers}"
+    assert sorted(live_at_stripe(market).values()) == [1] * READERS, f"seed {seed}"
     assert Subscription.objects.filter(status="active").count() == READERS
     assert OpenProduct.objects.filter(product="premium").count() == READERS
     assert not CheckoutAttempt.objects.filter(state=CheckoutAttempt.State.OPEN).exists()
@@ -135,7 +146,7 @@ def _make_trouble(market: Market, number: int) -> None:
     """Let Stripe be itself for most readers, and slow, busy, broken or deaf for the others."""
     market.sandbox.world.faults.clear()
     sessions = "POST /v1/checkout/sessions"
-    match number % 8:
+    match number % TROUBLES:
         case 1:
             market.fault(target="api", kind="slow", match=sessions, seconds=1.5, left=2)
         case 2:
