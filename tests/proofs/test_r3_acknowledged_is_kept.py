@@ -11,8 +11,8 @@ from tests.proofs.installation import A_LEASE, Installation
 from tests.proofs.sender import Sender, news_of
 from tests.proofs.services import wait_until
 
-EVENTS = extent(ordinary=400, full=5000)
-CRASHES = extent(ordinary=2, full=8)
+EVENTS = extent(ordinary=200, full=5000)
+CRASHES = extent(ordinary=1, full=8)
 
 
 def test_r3_every_event_acknowledged_outlives_web_and_postgres(
