@@ -26,7 +26,7 @@ from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
-from accounts import clock, emails, languages, limits, sessions
+from accounts import afterwards, clock, emails, languages, limits, sessions
 from accounts.errors import Busy
 from accounts.models import Mail, User
 
@@ -48,7 +48,10 @@ class AccountAdapter(DefaultAccountAdapter):
         return user
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Write the mail to the outbox in its reader's language; send it at once only where no worker is at work."""
+        """Write the mail to the outbox in its reader's language; send it ourselves only where no worker is at work.
+
+        That happens after the answer: the time it takes would tell which addresses we know.
+        """
         now = clock.now()
         reader = User.objects.filter(email=email.lower()).first()
         with translation.override(languages.of(reader)):
@@ -66,7 +69,7 @@ class AccountAdapter(DefaultAccountAdapter):
         )
         if emails.nobody_sends(now=now):
             mail_id = Mail.objects.values_list("pk", flat=True).get(dedup_key=key)
-            transaction.on_commit(lambda: emails.deliver(mail_id, now=now))
+            transaction.on_commit(lambda: afterwards.do(lambda: emails.deliver(mail_id, now=now)))
 
     def pretend_to_mail(self, email: str) -> None:
         """Do the work of a code mail and write to nobody, so that time does not tell which addresses we know."""

@@ -10,12 +10,19 @@ from allauth.account.models import EmailAddress
 from allauth.core.internal.httpkit import is_headless_request
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.signals import user_logged_in
+from django.core.signals import request_finished
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from accounts import clock, identity, languages, sessions, signals
+from accounts import afterwards, clock, identity, languages, sessions, signals
 from accounts.models import KnownDevice, User
+
+
+@receiver(request_finished, dispatch_uid="accounts.catch_up")
+def catch_up(**_: Any) -> None:
+    """Do what requests leave until their answer has gone out."""
+    afterwards.catch_up()
 
 
 @receiver(user_logged_in, dispatch_uid="accounts.note_sign_in")
