@@ -140,9 +140,9 @@ def served(sandbox: Sandbox) -> Iterator[str]:
 
 
 @contextmanager
-def open_market(clock_file: Path) -> Iterator[Market]:
-    """Serve a stand-in whose clock is ours."""
-    sandbox = Sandbox(clock_file=clock_file)
+def open_market(clock_file: Path, *, sandbox: Sandbox | None = None) -> Iterator[Market]:
+    """Serve a stand-in whose clock is ours, as it comes or as given."""
+    sandbox = sandbox or Sandbox(clock_file=clock_file)
     secrets = tuple(settings.STRIPE_WEBHOOK_SECRETS)
     with served(sandbox) as base:
         sdk = stripe.StripeClient(
