@@ -19,7 +19,7 @@ from allauth.headless.adapter import DefaultHeadlessAdapter
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.mail import EmailMessage
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import translation
@@ -110,7 +110,14 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
         """Note an address as proven and, where it replaces another, tell of the change in the same transaction."""
-        with transaction.atomic():
+        stored = email_address.pk
+        try:
+            with transaction.atomic():
+                return bool(super().confirm_email(request, email_address))
+        except IntegrityError:
+            # Somebody proved it in the same moment. A moment later allauth sees that and answers accordingly.
+            email_address.pk, email_address.verified, email_address.primary = stored, False, False
+            email_address.user.refresh_from_db(fields=["email"])
             return bool(super().confirm_email(request, email_address))
 
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
+from django.db.models.signals import pre_save
 from django.test import Client
 
 from accounts.models import User
@@ -54,6 +56,21 @@ def test_to_an_address_that_somebody_has_says_nothing_and_changes_nothing(
     )
     reader.refresh_from_db()
     assert reader.email == OLD
+
+
+def test_that_another_request_proves_in_the_same_moment_is_no_error(client: Client, reader: User) -> None:
+    somebody = a_reader()
+    client.post("/account/email/", {"email": NEW, "action_add": ""})
+
+    def prove_first(instance: EmailAddress, **_: Any) -> None:
+        if instance.email == NEW and instance.user_id == reader.pk:
+            pre_save.disconnect(prove_first, sender=EmailAddress)
+            EmailAddress.objects.create(user=somebody, email=NEW, verified=True)
+
+    pre_save.connect(prove_first, sender=EmailAddress)
+    answer = client.post("/account/confirm-email/", {"code": last_code(NEW)})
+    assert answer.status_code == 302
+    assert not pre_save.disconnect(prove_first, sender=EmailAddress)
 
 
 def test_asks_for_the_password_again_where_there_is_one(client: Client) -> None:

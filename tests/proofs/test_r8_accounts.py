@@ -21,7 +21,7 @@ from tests.proofs.races import at_once, tabs
 
 ADDRESSES = extent(ordinary=1, full=15)
 TIMES = 6
-CHANGES = extent(ordinary=1, full=15)
+CHANGES = extent(ordinary=2, full=15)
 APP, PAGE = "/_allauth/app/v1/auth/signup", "/account/signup/"
 
 pytestmark = pytest.mark.django_db(transaction=True)
