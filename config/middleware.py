@@ -17,6 +17,8 @@ from config import problems
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# One half of a letter beyond the 16-bit plane, in an escape: no text that a database or an answer could hold.
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 # Headers whose value reaches a query; servers differ in what they let through.
 _HEADERS = (
     "HTTP_X_SESSION_TOKEN",
@@ -47,7 +49,7 @@ class RefuseControlCharacters:
 
 
 class RefuseUnreadableJson:
-    """Answer 400 to JSON that Python cannot hold: nested without end, a number of thousands of digits.
+    """Answer 400 to JSON that Python cannot hold: nested without end, a number of thousands of digits, half a letter.
 
     The frameworks behind expect syntax errors only; what else the parser raises would surface as a 500.
     """
@@ -61,7 +63,9 @@ class RefuseUnreadableJson:
         is_api = request.path.startswith("/api/") and "json" in (request.content_type or "")
         if (is_headless or is_api) and request.body:
             try:
-                json.loads(request.body)
+                document = json.loads(request.body)
+                if _SURROGATE.search(request.body):
+                    json.dumps(document, ensure_ascii=False).encode()
             except (ValueError, RecursionError):
                 return problems.response(HTTPStatus.BAD_REQUEST, code="malformed")
         return self._get_response(request)

@@ -53,7 +53,15 @@ def test_json_without_end_is_400(client: Client, path: str, body: str) -> None:
     assert client.post(path, data=body, content_type="application/json").status_code == 400
 
 
+@pytest.mark.parametrize("path", ["/api/v1/access", "/_allauth/browser/v1/auth/login"])
+@pytest.mark.django_db
+def test_half_a_letter_is_400(client: Client, path: str) -> None:
+    body = r'{"articles": ["\ud83d"], "email": "\ud83d"}'
+    assert client.post(path, data=body, content_type="application/json").status_code == 400
+
+
 @pytest.mark.django_db
 def test_json_that_can_be_read_is_passed_on_whole(client: Client) -> None:
-    answer = client.post("/api/v1/access", data={"articles": ["x"]}, content_type="application/json")
-    assert answer.json()["unknown"] == ["x"]
+    body = r'{"articles": ["x", "\ud83d\ude00"]}'
+    answer = client.post("/api/v1/access", data=body, content_type="application/json")
+    assert answer.json()["unknown"] == ["x", "\U0001f600"]
