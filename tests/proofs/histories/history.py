@@ -105,6 +105,7 @@ class History:
     armed: dict[float, tuple[Move, ...]] = field(default_factory=dict)
     changed_at: int = 0
     depth: int = 0
+    losses: int = 0
 
     def __post_init__(self) -> None:
         self.sandbox = Sandbox(wall=NOON.timestamp, sleep=self._pause)
@@ -188,6 +189,7 @@ class History:
             self.figures["events"] += 1
             if not is_calm and dice.random() < LOST:
                 self.figures["lost"] += 1
+                self.losses += 1
                 self._note(f"lost {event['type']}")
                 continue
             payload = show(self.store, event)
@@ -371,8 +373,7 @@ _OURS = frozenset(
 
 
 def reconcile(history: History) -> None:
-    """Do what the schedule does by night, once the trouble is over: gone on with what was begun, then all of it."""
-    history.sandbox.world.faults.clear()
+    """Do what the schedule does by night: gone on with what was begun, then all of it."""
     # Leases of workers that died are over by now; nothing else has happened since.
     now = history.now + Customer.LEASE
     while (begun := comparison.unfinished(now=now)) is not None:

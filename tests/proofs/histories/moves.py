@@ -24,10 +24,11 @@ _CALLS = (
     *("GET:/v1/events*", "GET:/v1/checkout/sessions/*", "POST:/v1/checkout/sessions*"),
     *("POST:/v1/subscriptions/*", "POST:/v1/invoices/*", "DELETE:*"),
 )
-# The four calls of a look: news may come before any of them.
+# The four calls of a look: news may come before any of them, and matters most after the subscriptions were fetched.
 _OF_A_LOOK = (
-    "GET:/v1/customers/*", "GET:/v1/subscriptions", "GET:/v1/invoices", "GET:/v1/payment_methods",
-)  # fmt: skip
+    *("GET:/v1/customers/*", "GET:/v1/subscriptions"),
+    *("GET:/v1/invoices", "GET:/v1/invoices", "GET:/v1/payment_methods", "GET:/v1/payment_methods"),
+)
 _TROUBLE = (
     *("status 429", "status 409", "status 500", "status 500"),
     *("recorded 500", "drop_request", "drop_response"),
@@ -112,10 +113,11 @@ def _spoilt(dice: random.Random) -> list[Move]:
     if chance < 0.2:
         times = dice.choice([1, 2, 3, 3, 4, 6])  # up to twice the SDK tries again by itself
         return [Move(("fault", dice.choice(_CALLS), str(times), *dice.choice(_TROUBLE).split()))]
-    if chance < 0.32:
-        seconds = f"{dice.uniform(1, 9):.2f}"
-        return [Move(("slow", seconds, dice.choice(_OF_A_LOOK)), (_at_stripe(dice),))]
     if chance < 0.36:
+        seconds = f"{dice.uniform(1, 9):.2f}"
+        during = (_at_stripe(dice), _deliver(dice), Move(("work",)))
+        return [Move(("slow", seconds, dice.choice(_OF_A_LOOK)), during[: dice.choice([1, 3])])]
+    if chance < 0.4:
         seconds = f"{dice.uniform(LEASE + 1, 3 * LEASE):.2f}"
         during = (_at_stripe(dice), _deliver(dice), _work(dice))
         return [Move(("slow", seconds, dice.choice(_OF_A_LOOK)), during)]

@@ -45,7 +45,8 @@ def all_of_them() -> list[Strawman]:
 
 
 def _matter(shown: Obj) -> tuple[Any, ...]:
-    """Return what reading depends on, of a subscription as Stripe shows it."""
+    """Return what we are held to as well, of a subscription as Stripe shows it."""
     items = sorted((item["price"]["id"], item["current_period_end"]) for item in shown["items"]["data"])
     pause = (shown["pause_collection"] or {}).get("behavior", "")
-    return (shown["status"], items, shown["cancel_at"], shown["ended_at"], pause)
+    ends = (shown["cancel_at"], shown["cancel_at_period_end"], shown["ended_at"])
+    return (shown["status"], items, *ends, pause, shown["default_payment_method"])
