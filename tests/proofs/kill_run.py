@@ -69,7 +69,7 @@ class Round:
         for scene in self.scenes:
             scene.die()
             self._note(scene)
-        if self.number == 0:
+        if not self.figures.undone:
             self.figures.undone = self._verdict().unwell()
         self.theirs.pass_time(seconds=_PAST_EVERY_LEASE)
         for scene in self.scenes:
@@ -185,8 +185,8 @@ class Verdict:
         return [row for row in rows if row["customer"] == customer]
 
 
-def main(*, rounds: int, seed: int) -> None:
-    """Run so many rounds and print the figures as JSON."""
+def main(*, first: int, rounds: int, seed: int) -> None:
+    """Run so many rounds, numbered from `first`, and print the figures as JSON."""
     settings.DEBUG = (
         False  # as in production and in every test; the stand-in only allowed it to be started so
     )
@@ -194,7 +194,7 @@ def main(*, rounds: int, seed: int) -> None:
     theirs.learn_prices()
     ours.open_doors()
     figures, began = Figures(), time.monotonic()
-    for number in range(rounds):
+    for number in range(first, first + rounds):
         Round(number, theirs, figures, random.Random(seed + number)).run()
     figures.seconds = time.monotonic() - began
     print(json.dumps(asdict(figures)))  # noqa: T201  what the proof reads

@@ -56,7 +56,7 @@ class Look(Scene):
         point("worker: event leased", after("billing.inbox:_claim")),
         point("worker: customer found, before the look is asked for", after("billing.inbox:_whose")),
         point("worker: look asked for, event not done", after("billing.sync:request")),
-        point("worker: event done, not committed", after("billing.inbox:_finish"), before(_COMMIT)),
+        point("worker: event done, not committed", after("billing.inbox:_finish")),
         point("worker: event done, before the look", after("billing.inbox:process")),
         point("worker: customer leased", after("billing.sync:_claim")),
         point("worker: picture half fetched", before(f"{_GATEWAY}._invoices")),
