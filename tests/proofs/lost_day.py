@@ -19,6 +19,7 @@ from accounts import clock, closing
 from accounts.models import User
 from billing import comparison, gateway
 from billing.models import Customer
+from billing.tasks import replay_events
 from tests.proofs import operator_page, oracle, ours
 from tests.proofs.oracle import Truth
 from tests.proofs.theirs import Obj, Theirs
@@ -227,6 +228,7 @@ class LostDay:
             self.last_event = news[0]["id"]
         for event in reversed(news):
             ours.deliver(event)
+        replay_events()  # as the schedule does, so that we know how far we have heard everything
         ours.work(self.theirs)
 
     def _note_mails(self) -> None:

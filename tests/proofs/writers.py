@@ -27,7 +27,7 @@ def main(*, writers: int, transactions: int) -> None:
     began = time.monotonic()
     refused, count = _race(writers, transactions)
     seconds = time.monotonic() - began
-    del connection.settings_dict["OPTIONS"]["transaction_mode"]
+    connection.settings_dict["OPTIONS"].pop("transaction_mode", None)
     control_refused, control_count = _race(writers, transactions)
     figures = {
         "pragmas": pragmas,
