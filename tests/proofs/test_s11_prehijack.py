@@ -132,7 +132,7 @@ SCENARIOS: dict[Prepare, list[Prove]] = {
 def test_s11_nobody_is_waiting_in_an_account_when_its_owner_comes(figure: Figure) -> None:
     got_in, shut_out, tried = list[str](), list[str](), 0
     for number, (prepare, ways) in enumerate(SCENARIOS.items()):
-        for prove in ways if IS_FULL else {ways[number % len(ways)], ways[(number + 3) % len(ways)]}:
+        for prove in ways if IS_FULL else [ways[number % len(ways)]]:
             _start_over()
             stranger, owner = Person("203.0.113.66"), Person("198.51.100.7")
             prepare(stranger)

@@ -29,7 +29,7 @@ SIGNUP, PROVE = "/account/signup/", "/account/confirm-email/"
 LOGOUT, RESET, AGAIN = "/account/logout/", "/account/password/reset/", "/account/reauthenticate/"
 Walk = Callable[[str], list[Any]]
 # Each door gets every so manieth address, and another one first; so each address comes to many doors.
-SHARE, LONG_SHARE = extent(ordinary=29, full=2), extent(ordinary=150, full=12)
+SHARE, LONG_SHARE = extent(ordinary=47, full=2), extent(ordinary=150, full=12)
 HEADERS = list(detours.headers())[:: extent(ordinary=10, full=1)]
 PAGES = (LOGIN, "/api/v1/session", "/health/live", "/", "/_allauth/app/v1/config", "/admin/", "/account/")
 _ADDRESS = re.compile(r"https?://[^\s\"'<>)]+")
