@@ -15,7 +15,6 @@ from collections.abc import Sequence
 
 import pytest
 from django.db import connection, transaction
-from django.test.utils import override_settings
 
 from tests.proofs.conftest import Figure
 from tests.proofs.extent import extent
@@ -52,8 +51,7 @@ def test_r1_every_history_ends_equal_after_one_reconcile(figure: Figure) -> None
 @pytest.mark.django_db
 def test_r1_a_history_that_fails_is_shrunk_to_the_moves_that_it_needs(figure: Figure) -> None:
     """Whoever believes events as they arrive is wrong for a reason: two moves, or little more."""
-    with override_settings(CHECKOUT_SECONDS_TO_WAIT=0):
-        ground = Ground.laid()
+    with trial.held() as ground:
         seed = next(seed for seed in range(1, 100) if _fools_the_first(moves.of(seed), ground=ground))
         long = moves.of(seed)
         short = shrinking.shrunk(long, fails=lambda some: _fools_the_first(some, ground=ground))
@@ -115,7 +113,5 @@ def _failure(some: Sequence[Move]) -> str:
 
 
 def _tried(some: Sequence[Move]) -> trial.Verdict:
-    with override_settings(CHECKOUT_SECONDS_TO_WAIT=0), transaction.atomic():
-        verdict = trial.of(some, ground=Ground.laid())
-        transaction.set_rollback(True)
-    return verdict
+    with trial.held() as ground:
+        return trial.of(some, ground=ground)

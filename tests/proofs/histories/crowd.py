@@ -10,11 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
-from django.db import transaction
-from django.test.utils import override_settings
-
 from tests.proofs.histories import moves, settling, trial
-from tests.proofs.histories.history import Ground
 
 # Invoices and cards are looked at in every so-manieth history.
 _THOROUGH = 5
@@ -39,15 +35,13 @@ class Tally:
 def live(seeds: Sequence[int]) -> Tally:
     """Live through the histories of these seeds, here."""
     tally, began = Tally(), time.process_time()
-    with override_settings(CHECKOUT_SECONDS_TO_WAIT=0), transaction.atomic():
-        ground = Ground.laid()
+    with trial.held() as ground:
         for seed in seeds:
             verdict = trial.of(
                 moves.of(seed), ground=ground, figures=tally.figures, is_thorough=not seed % _THOROUGH
             )
             if verdict.difference:
                 tally.unequal[seed] = verdict.difference
-        transaction.set_rollback(True)
     tally.seconds = time.process_time() - began
     return tally
 

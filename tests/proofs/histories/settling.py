@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 
 import django
@@ -16,7 +15,6 @@ def settle() -> None:
     os.environ["DATABASE_URL"] = "sqlite://:memory:"
     django.setup()
     setup_test_environment(debug=False)
-    logging.disable(logging.CRITICAL)  # trouble is what histories are made of
     connection.settings_dict["TEST"]["NAME"] = None
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     # What is loaded stays: no collection has to walk it again.
