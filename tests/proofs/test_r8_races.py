@@ -302,10 +302,11 @@ def test_r8_an_account_is_closed_while_its_reader_buys(quick: Market, seed: int,
         answers = at_once(*dice.sample(acts, len(acts)))
         for answer in answers:
             statuses.update(answer if isinstance(answer, list) else [int(answer.status_code)])
+    # Nothing may be payable from that moment on, whereas a customer whom the last click made may wait for a worker.
+    payable = [one for one in quick.objects("checkout.session") if one["status"] == "open"]
     catch_up(quick)
     closed = User.objects.closed().count()
     living = [one for one in quick.objects("customer") if not one.get("_deleted")]
-    payable = [one for one in quick.objects("checkout.session") if one["status"] == "open"]
     known = Customer.objects.filter(reader__in=User.objects.closed(), deleted_at=None).count()
     figure(
         "R8",
