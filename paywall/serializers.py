@@ -23,13 +23,19 @@ BATCH_LIMIT = 100
 class MomentField(serializers.DateTimeField):
     """A moment as RFC 3339 has it: one without an offset is refused, since it would be guessed at."""
 
-    default_error_messages = {"make_aware": "Say which time zone: end it with Z or an offset such as +01:00."}
+    default_error_messages = {
+        "make_aware": "Say which time zone: end it with Z or an offset such as +01:00.",
+        "too_early": "A year before 1000 cannot be meant.",  # nor could it be given back in four digits
+    }
 
     def enforce_timezone(self, value: datetime) -> datetime:
         """Return the moment in UTC."""
         if timezone.is_naive(value):
             self.fail("make_aware")
-        return super().enforce_timezone(value)
+        moment = super().enforce_timezone(value)
+        if moment.year < 1000:
+            self.fail("too_early")
+        return moment
 
 
 @extend_schema_field(str)
