@@ -1,6 +1,6 @@
 """Callers of the API, each with a credential, and what they find: articles, a subscription that was really paid for.
 
-Works in this process, and as a command beside a running stack; Stripe is whatever stand-in `STRIPE_API_BASE` leads to.
+Stripe is whatever stand-in `STRIPE_API_BASE` leads to.
 """
 
 from __future__ import annotations

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -31,9 +29,9 @@ from tests.factories.paywall import article, product
 from tests.proofs import doors, nasty
 from tests.proofs.conftest import Figure
 from tests.proofs.doors import Door
+from tests.proofs.elsewhere import on_postgres
 from tests.proofs.extent import IS_FULL, extent
 from tests.proofs.services import Postgres
-from tests.proofs.stack import ROOT
 
 SEED = int(os.environ.get("SEED", "6"))
 SITE = {"Authorization": "Api-Key site-key-for-tests-only"}
@@ -163,33 +161,7 @@ def test_s6_bodies_over_256_kb_are_refused_at_every_door(market: Market, figure:
 
 @pytest.mark.skipif(not IS_FULL, reason="the ordinary run has one database, and CI runs it on both")
 def test_s6_on_postgres_as_well(postgres: Postgres, figure: Figure) -> None:
-    if connection.vendor == "postgresql":
-        pytest.skip("this run is on Postgres")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        __file__,
-        "-k",
-        "typed or stored",
-    ]
-    environment = {**os.environ, "DATABASE_URL": postgres.new_database(), "PROOFS": "full"}
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    for line in done.stdout.splitlines():
-        if line.startswith("S6"):
-            figure("S6", line.removeprefix("S6").strip(), target="see there")
-    assert done.returncode == 0, done.stdout[-5000:]
+    on_postgres(postgres, __file__, chosen="typed or stored", figure=figure)
 
 
 def complaints(answer: HttpResponseBase, values: dict[str, str]) -> Iterator[str]:
