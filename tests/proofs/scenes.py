@@ -54,7 +54,6 @@ class Look(Scene):
 
     points = (
         point("worker: event leased", after("billing.inbox:_claim")),
-        point("worker: customer found, before the look is asked for", after("billing.inbox:_whose")),
         point("worker: look asked for, event not done", after("billing.sync:request")),
         point("worker: event done, not committed", after("billing.inbox:_finish")),
         point("worker: event done, before the look", after("billing.inbox:process")),
@@ -63,11 +62,8 @@ class Look(Scene):
         point("worker: picture fetched, before the write", after(f"{_GATEWAY}.picture")),
         point("worker: mirror written", after("billing.mirror:write")),
         point("worker: entitlements restated", after("billing.sync:_restate_entitlements")),
-        point("worker: open products restated", after("billing.sync:_restate_open_products")),
-        point("worker: mail queued", after("billing.dunning:tell")),
         point("worker: before the commit", after("billing.dunning:tell"), before(_COMMIT)),
         point("worker: committed, before it is told so", after("billing.dunning:tell"), after(_COMMIT)),
-        point("worker: look written, before leftovers", after("billing.sync:customer")),
     )
 
     def prepare(self) -> None:
@@ -84,7 +80,6 @@ class Sending(Scene):
 
     points = (
         point("mail: leased", before("accounts.emails:_message")),
-        point("mail: about to be sent", after("accounts.emails:_message")),
         point("mail: marked as sent", after("accounts.emails:deliver")),
     )
 
@@ -110,8 +105,6 @@ class Purchase(Scene):
 
     points = (
         point("checkout: attempt made", after("billing.subscribing:_new_attempt")),
-        point("checkout: attempt leased", after("billing.subscribing:_claim")),
-        point("checkout: customer call recorded, not made", before(f"{_GATEWAY}.create_customer")),
         point("checkout: customer made at Stripe, not recorded", after(f"{_GATEWAY}.create_customer")),
         point("checkout: customer recorded, not saved", after("billing.calls:recorded")),
         point("checkout: customer saved", after("billing.subscribing:ensure_customer")),
@@ -151,7 +144,6 @@ class Return(Purchase):
     points = (
         point("return: session looked at", after(f"{_GATEWAY}.checkout")),
         point("return: synced, attempt still open", after("billing.waiting:for_sync")),
-        point("return: attempt closed, before the answer", after("billing.subscribing:_settle")),
     )
 
     def prepare(self) -> None:
@@ -188,10 +180,7 @@ class NoReturn(Purchase):
 class CardForm(Scene):
     """A reader whose payment failed asks for the form that replaces the card."""
 
-    points = (
-        point("card: form made at Stripe, not recorded", after(f"{_GATEWAY}.start_card_form")),
-        point("card: form recorded, before the answer", after("billing.cards:start_form")),
-    )
+    points = (point("card: form made at Stripe, not recorded", after(f"{_GATEWAY}.start_card_form")),)
     mails = ("payment_failed", "payment_recovered", "welcome")
 
     def prepare(self) -> None:
@@ -227,7 +216,6 @@ class Card(CardForm):
     """A reader comes back with a new card, with which what is open is paid."""
 
     points = (
-        point("card: to be stored, recorded", before(f"{_GATEWAY}.use_card")),
         point(
             "card: default of the customer, not yet of the subscription",
             before(f"{_GATEWAY}.use_card"),
@@ -236,7 +224,6 @@ class Card(CardForm):
         point("card: stored as default, not recorded", after(f"{_GATEWAY}.use_card")),
         point("card: stored as default, before the invoice is paid", before(f"{_GATEWAY}.pay_invoice")),
         point("card: invoice paid, not recorded", after(f"{_GATEWAY}.pay_invoice")),
-        point("card: payment recorded, before the look", after("billing.cards:_pay")),
         point("card: synced, before the answer", after("billing.cards:finish")),
     )
 
@@ -254,10 +241,7 @@ class Card(CardForm):
 class HeardOfCard(Card):
     """A reader with a new card never comes back, and a worker hears of it."""
 
-    points = (
-        point("worker: invoice paid with a new card, not recorded", after(f"{_GATEWAY}.pay_invoice")),
-        point("worker: card done with, event not done", after("billing.cards:finish")),
-    )
+    points = (point("worker: invoice paid with a new card, not recorded", after(f"{_GATEWAY}.pay_invoice")),)
 
     def ready(self) -> None:
         super().ready()
@@ -276,7 +260,6 @@ class Cancel(Scene):
     points = (
         point("cancel: recorded, not asked for", before(f"{_GATEWAY}.cancel_at_period_end")),
         point("cancel: cancelled at Stripe, not recorded", after(f"{_GATEWAY}.cancel_at_period_end")),
-        point("cancel: recorded, before the look", after("billing.calls:recorded")),
         point("cancel: synced, before the answer", after("billing.subscribing:cancel")),
     )
     mails = ("welcome", "cancel_scheduled")
@@ -308,7 +291,6 @@ class End(Cancel):
     """A reader whose payment failed cancels, which ends it at once and lets what is open go."""
 
     points = (
-        point("end: recorded, not asked for", before(f"{_GATEWAY}.cancel_now")),
         point("end: ended at Stripe, not recorded", after(f"{_GATEWAY}.cancel_now")),
         point("end: ended, invoice still open", before(f"{_GATEWAY}.void_invoice")),
         point("end: invoice voided, not recorded", after(f"{_GATEWAY}.void_invoice")),
@@ -331,10 +313,7 @@ class End(Cancel):
 class Leftover(End):
     """Two die, one after the other: who ended it, and the worker who was to let go what is open."""
 
-    points = (
-        point("worker: end looked at, invoice still open", after("billing.sync:customer")),
-        point("worker: invoice voided, not recorded", after(f"{_GATEWAY}.void_invoice")),
-    )
+    points = (point("worker: end looked at, invoice still open", after("billing.sync:customer")),)
 
     def ready(self) -> None:
         super().ready()
