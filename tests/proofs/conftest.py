@@ -9,13 +9,16 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
 from tests.billing.conftest import market, shop  # noqa: F401  fixtures that proofs share
-from tests.proofs import services
+from tests.proofs import cast, services
+from tests.proofs.cast import Town
 from tests.proofs.extent import IS_FULL
+from tests.proofs.histories import beside
+from tests.proofs.histories.beside import histories  # noqa: F401  likewise
 from tests.proofs.installation import installation, shared_installation  # noqa: F401  likewise
 from tests.proofs.services import Postgres, Redis
 
@@ -29,8 +32,10 @@ class Figure(Protocol):
         """Print `R1  measured (target: …), seconds`."""
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark all that lives here as a proof."""
+    """Mark all that lives here as a proof; what goes on beside the others is waited for at the end."""
+    beside.last(items)
     for item in items:
         if _HERE in item.path.parents:
             item.add_marker(pytest.mark.proof)
@@ -73,6 +78,14 @@ def redis(tmp_path: Path) -> Iterator[Redis]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def town(settings: Any, at_noon: None, db: None) -> Iterator[Town]:
+    """Marked articles, readers of every kind, staff, a site: for scans of the whole service."""
+    with cast.open_town() as opened:
+        settings.STRIPE_API_BASE = opened.stripe
+        yield opened
 
 
 def _vendors() -> list[str]:
