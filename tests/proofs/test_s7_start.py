@@ -18,6 +18,7 @@ from tests.proofs.services import free_port
 from tests.proofs.stack import ROOT
 
 _PASSWORD = "kXv7hT2mQw9z"
+_TO_BE_CHANGED = "whsec_please-change-me-2f8a61"
 _CHECK = ("manage.py", "check", "--deploy", "--fail-level", "WARNING")
 _LONG = "k3" * 30 + "Zq8"  # long enough, and nothing that anybody would call random
 
@@ -37,7 +38,7 @@ class Case:
 
 _SAMPLE = [
     Case("SECRET_KEY", None),
-    Case("STRIPE_WEBHOOK_SECRETS", "whsec_changeme", hidden="whsec_changeme"),
+    Case("STRIPE_WEBHOOK_SECRETS", _TO_BE_CHANGED, hidden=_TO_BE_CHANGED),
     Case("DATABASE_URL", f"postgres://user:{_PASSWORD}@[::1/paywall", hidden=_PASSWORD),
 ]
 
