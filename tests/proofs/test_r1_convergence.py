@@ -10,34 +10,26 @@ was printed.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import pytest
 from django.db import connection, transaction
 
 from tests.proofs.conftest import Figure
-from tests.proofs.extent import extent
 from tests.proofs.histories import crowd, moves, shrinking, strawmen, trial
-from tests.proofs.histories.crowd import Tally
+from tests.proofs.histories.beside import GIVEN, HISTORIES, SEEDS
+from tests.proofs.histories.crowd import Crowd, Tally
 from tests.proofs.histories.history import Ground, History
 from tests.proofs.histories.moves import IN_ORDER, Move
 
-HISTORIES = int(os.environ.get("HISTORIES") or extent(ordinary=50, full=8_000))
-FIRST = int(os.environ.get("HISTORY_SEED") or 1)
-GIVEN = moves.read(os.environ.get("HISTORY", ""))
-# More than these are worth processes of their own; fewer are lived through in the database of this run.
-_FEW = 200
-
 
 @pytest.mark.django_db
-def test_r1_every_history_ends_equal_after_one_reconcile(figure: Figure) -> None:
+def test_r1_every_history_ends_equal_after_one_reconcile(histories: Crowd | None, figure: Figure) -> None:
     if GIVEN:
         assert not _failure(GIVEN), _told(GIVEN)
         return
-    seeds = range(FIRST, FIRST + HISTORIES)
-    tally = crowd.live(seeds) if HISTORIES <= _FEW else crowd.live_apart(seeds)
-    place = connection.vendor if HISTORIES <= _FEW else "sqlite in each process"
+    tally = histories.tally() if histories else crowd.live(SEEDS)
+    place = "sqlite in each process" if histories else connection.vendor
     figure(
         "R1",
         f"{place}: {_line(tally)}",
@@ -88,7 +80,7 @@ def _line(tally: Tally) -> str:
         f"{count['changes in one second']} of them in the second of the one before; {count['events']} events, "
         f"{count['lost']} lost, {count['doubled']} doubled; {count['looks']} looks, {count['slow answers']} slow "
         f"answers, {count['overtaken']} overtaken, {count['failures']} calls that failed, {count['deaths']} deaths; "
-        f"wrong who believes events: {share}; {tally.seconds / HISTORIES:.3f} s of CPU each"
+        f"wrong who believes events: {share}; {tally.seconds / HISTORIES:.3f} s of CPU each, {tally.elapsed:.0f} s in all"
     )
 
 

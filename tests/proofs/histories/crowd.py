@@ -24,6 +24,7 @@ class Tally:
     figures: Counter[str] = field(default_factory=Counter)
     unequal: dict[int, str] = field(default_factory=dict)
     seconds: float = 0.0  # of CPU
+    elapsed: float = 0.0  # of waiting for all of them together
 
     def add(self, other: Tally) -> None:
         """Count those of another as well."""
@@ -42,19 +43,35 @@ def live(seeds: Sequence[int]) -> Tally:
             )
             if verdict.difference:
                 tally.unequal[seed] = verdict.difference
-    tally.seconds = time.process_time() - began
+    tally.seconds = tally.elapsed = time.process_time() - began
     return tally
 
 
-def live_apart(seeds: Sequence[int], *, processes: int | None = None) -> Tally:
-    """Live through them in processes of their own, each with its own SQLite in memory."""
-    tally = Tally()
-    portions = [seeds[start : start + _AT_ONCE] for start in range(0, len(seeds), _AT_ONCE)]
-    with ProcessPoolExecutor(
-        processes or os.cpu_count(),
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=settling.settle,
-    ) as pool:
-        for part in pool.map(live, portions):
-            tally.add(part)
-    return tally
+class Crowd:
+    """Histories lived through in processes of their own, each with its own SQLite in memory, from now on.
+
+    They take what others leave of the machine: other proofs may run meanwhile, and some of those keep an eye on time.
+    """
+
+    def __init__(self, seeds: Sequence[int], *, processes: int | None = None) -> None:
+        self.seeds = seeds
+        self._began = time.monotonic()
+        self._pool = ProcessPoolExecutor(
+            processes or os.cpu_count(),
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=settling.settle,
+        )
+        portions = [seeds[start : start + _AT_ONCE] for start in range(0, len(seeds), _AT_ONCE)]
+        self._parts = [self._pool.submit(live, portion) for portion in portions]
+
+    def tally(self) -> Tally:
+        """Wait for all of them, and say what came of them."""
+        tally = Tally()
+        for part in self._parts:
+            tally.add(part.result())
+        tally.elapsed = time.monotonic() - self._began
+        return tally
+
+    def disperse(self) -> None:
+        """Begin no further history, and wait for those under way."""
+        self._pool.shutdown(cancel_futures=True)

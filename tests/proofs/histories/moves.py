@@ -68,7 +68,8 @@ def of(seed: int) -> list[Move]:
     """Return the history of that number: 3 to 12 changes, the news of each, and what we and Stripe do meanwhile."""
     dice = random.Random(seed)
     moves: list[Move] = []
-    for change in range(dice.randint(3, 12)):
+    # Short ones more often: what goes wrong at all goes wrong in a few moves, and so more of them can be tried.
+    for change in range(dice.randint(3, dice.randint(3, 12))):
         moves += _spoilt(dice)
         # Most begin with a purchase, or there would be little to get wrong.
         moves.append(_change_of(dice) if change or dice.random() < 0.6 else Move(tuple(_buy(dice).split())))

@@ -12,6 +12,7 @@ from django.test.utils import setup_test_environment
 
 def settle() -> None:
     """Make this process ready; it may have imported nothing of ours before."""
+    os.nice(19)  # whatever else runs meanwhile comes first
     os.environ["DATABASE_URL"] = "sqlite://:memory:"
     django.setup()
     setup_test_environment(debug=False)
