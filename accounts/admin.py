@@ -22,6 +22,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts import clock, emails, sessions
 from accounts.models import Mail, Session, User
 
+_LONGEST_KEY = 18  # digits, of which every database holds the number
+
 # One way in for everybody: the same limits, codes and second factors.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # as allauth says to
 
@@ -74,6 +76,17 @@ class _ReadOnly(ShownOnly):
     def has_act_permission(self, request: HttpRequest) -> bool:
         """Actions need the right that editing would need, if editing made sense."""
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+
+
+class _ChoiceField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # the class takes no argument at run time
+    """Refuses a number that no primary key can be; Django's own asks the database, which falls over it."""
+
+    def clean(self, value: Any) -> Any:
+        """Check as usual."""
+        for key in value or ():
+            if len(str(key)) > _LONGEST_KEY:
+                raise forms.ValidationError(self.error_messages["invalid_pk_value"], params={"pk": key[:40]})
+        return super().clean(value)
 
 
 class _ReaderForm(forms.ModelForm):  # type: ignore[type-arg]  # the class takes no argument at run time
@@ -135,6 +148,10 @@ class UserAdmin(ShownOnly):
         if not change:
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer groups and permissions as Django does, in a field that takes any nonsense."""
+        return super().formfield_for_manytomany(db_field, request, form_class=_ChoiceField, **kwargs)
 
     @admin.display(description=_("address proven"), boolean=True)
     def proven(self, reader: User) -> bool:

@@ -98,6 +98,14 @@ def test_adds_a_reader_without_a_password(staff: Client) -> None:
     assert not User.objects.get(email="new@example.org").has_usable_password()
 
 
+@pytest.mark.parametrize("field", ["groups", "user_permissions"])
+@pytest.mark.parametrize("key", ["9" * 20, "9" * 400, "x", "\x00"])
+def test_a_key_that_no_database_holds_is_no_choice(staff: Client, field: str, key: str) -> None:
+    answer = staff.post(reverse("admin:accounts_user_add"), {"email": "ada@example.org", field: [key]})
+    assert answer.status_code == HTTPStatus.OK
+    assert "errorlist" in answer.content.decode()
+
+
 @pytest.fixture
 def viewer(client: Client) -> Client:
     """A member of staff who may look at everything and change nothing."""
