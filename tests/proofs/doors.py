@@ -71,6 +71,17 @@ def of_headers(client: Client, names: tuple[str, ...], *, where: str) -> Iterato
         )
 
 
+def of_queries(client: Client, pages: Mapping[str, tuple[str, ...]]) -> Iterator[Door]:
+    """Yield what pages take in their address."""
+    for where, names in pages.items():
+        yield Door(
+            f"page {where}?{', '.join(names)}",
+            client,
+            names,
+            lambda values, where=where: client.get(where, QUERY_STRING=encoded(values)),
+        )
+
+
 def of_pages(client: Client, addresses: Iterable[str]) -> Iterator[Door]:
     """Yield the forms on pages as whoever `client` is, one that stands on several pages once."""
     seen = set[str]()

@@ -60,6 +60,14 @@ _IN_ACCOUNT = (
     *("email", "sessions", "subscribe", "card", "cancel", "mfa", "mfa/totp/activate", "mfa/webauthn/add"),
 )
 PAGES = ("/account/", *(f"/account/{name}/" for name in _IN_ACCOUNT))
+QUERIES = {
+    "/account/subscribe/": ("product",),
+    "/account/card/": ("return_url",),
+    "/account/cancel/": ("subscription",),
+    "/account/return/": ("attempt", "session_id"),
+    "/account/reauthenticate/": ("next",),
+}
+QUERIES_OF_STRANGERS = {"/account/login/": ("next",), "/account/signup/": ("next",), "/": ("x",)}
 SEARCHED = ("accounts_user", "accounts_mail", "paywall_article", "billing_customer")
 RAW = (
     *(
@@ -204,6 +212,8 @@ def _all_doors(market: Market) -> Iterator[tuple[Door, int]]:
         doors.of_document(_part(theirs, "/_allauth/{client}/v1/auth/"), stranger, samples=samples),
         doors.of_document(_part(theirs, "/_allauth/{client}/v1/account/"), app, samples=samples),
         doors.of_headers(stranger, HEADERS, where="/api/v1/session"),
+        doors.of_queries(browser, QUERIES),
+        doors.of_queries(stranger, QUERIES_OF_STRANGERS),
         doors.of_pages(browser, PAGES),
         doors.of_pages(stranger, PAGES[1:5]),
         doors.of_pages(_patient(signed_in=staff), _of_staff(reader)),
