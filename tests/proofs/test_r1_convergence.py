@@ -80,7 +80,7 @@ def _line(tally: Tally) -> str:
         f"{count['changes in one second']} of them in the second of the one before; {count['events']} events, "
         f"{count['lost']} lost, {count['doubled']} doubled; {count['looks']} looks, {count['slow answers']} slow "
         f"answers, {count['overtaken']} overtaken, {count['failures']} calls that failed, {count['deaths']} deaths; "
-        f"wrong who believes events: {share}; {tally.seconds / HISTORIES:.3f} s of CPU each, {tally.elapsed:.0f} s in all"
+        f"wrong who believes events: {share}; {tally.seconds / HISTORIES:.3f} s of CPU each, {tally.elapsed:.0f} s"
     )
 
 
