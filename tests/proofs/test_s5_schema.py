@@ -102,6 +102,30 @@ def test_s5_every_answer_is_as_the_document_says(market: Market, figure: Figure)
     _tell(figure, interview)
 
 
+@pytest.mark.skipif(not IS_FULL, reason="S6 sends bad strings there in every run")
+@pytest.mark.usefixtures("_keep_connection")
+def test_s5_the_library_s_api_never_falls(market: Market, figure: Figure) -> None:
+    """Ask sign-in and account what allauth's document holds; it names too few of its answers to be held against it."""
+    everybody = assemble(site_key="site-key-for-tests-only")
+    interview = Interview(
+        schema=schemathesis.openapi.from_wsgi("/_allauth/openapi.json", application),
+        callers={name: everybody[name] for name in ("stranger", "reader", "staff")},
+        checks=[not_a_server_error],
+        checks_of_refusals=[],
+        seed=SEED,
+        lead=lambda _case: None,
+    )
+    interview.hold(each=15)
+    fives = sum(count for status, count in interview.answers.items() if status >= 500)
+    figure(
+        "S5",
+        f"{connection.vendor}: allauth's API, {interview.asked} cases over {len(interview.answers_by_operation)} "
+        f"operations: {fives} x 5xx; answers {dict(sorted(interview.answers.items()))}; seed {SEED}",
+        target="0 x 5xx",
+    )
+    assert not interview.failures, interview.failures
+
+
 @pytest.mark.django_db
 def test_s5_what_the_document_does_not_offer_is_405(market: Market, figure: Figure) -> None:
     everybody = assemble(site_key="site-key-for-tests-only")
@@ -124,7 +148,7 @@ def test_s5_what_the_document_does_not_offer_is_405(market: Market, figure: Figu
 
 @pytest.mark.skipif(not IS_FULL, reason="the ordinary run has one database, and CI runs it on both")
 def test_s5_on_postgres_as_well(postgres: Postgres, figure: Figure) -> None:
-    on_postgres(postgres, __file__, chosen="every_answer", figure=figure)
+    on_postgres(postgres, __file__, chosen="every_answer or library", figure=figure)
 
 
 def _tell(figure: Figure, interview: Interview) -> None:
