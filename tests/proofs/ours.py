@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -28,7 +29,7 @@ from billing.tasks import process_events, sync_customers
 from tests.proofs.theirs import Obj, Theirs
 
 BACK = "http://localhost:8001/harbour-vote"
-_BATCH = 50
+_BATCH, _BATCHES = 50, 20
 _PASSES = 8
 _MESSAGE_ID = re.compile(rb"^Message-ID: <(\w+)@", re.MULTILINE)
 _PAST_EVERY_LEASE = Customer.LEASE + timedelta(seconds=30)
@@ -125,12 +126,18 @@ def work(theirs: Theirs) -> None:
 
 
 def _do_what_is_due() -> None:
-    while events := inbox.due_ids(now=clock.now(), limit=_BATCH):
-        process_events(events)
-    while customers := sync.waiting_ids(now=clock.now(), limit=_BATCH):
-        sync_customers(customers)
-    while mails := emails.due_ids(now=clock.now(), limit=_BATCH):
-        deliver_mails(mails)
+    _drain(inbox.due_ids, process_events)
+    _drain(sync.waiting_ids, sync_customers)
+    _drain(emails.due_ids, deliver_mails)
+
+
+def _drain(due: Callable[..., list[int]], act: Callable[[list[int]], object]) -> None:
+    """Act on what is due as long as there is any; no longer than a fault could make it endless."""
+    for _batch in range(_BATCHES):
+        rows = due(now=clock.now(), limit=_BATCH)
+        if not rows:
+            return
+        act(rows)
 
 
 def unfinished() -> list[str]:
