@@ -198,6 +198,49 @@ MUTATIONS: tuple[Mutation, ...] = (
         "User.objects.create_user(stray.email)",
         "test_r13_restored_backup.py",
     ),
+    Mutation(
+        "a body goes only where access is full",
+        "paywall/access.py",
+        "body=article.body if decision.access is Access.FULL else None,",
+        "body=article.body,",
+        "test_s1_full_text.py",
+    ),
+    Mutation(
+        "what staff may not see they cannot filter by",
+        "accounts/admin.py",
+        "return (name not in columns or name in shown) and super()",
+        "return super()",
+        "test_s1_elsewhere.py",
+        "hides",
+    ),
+    Mutation(
+        "only the site states articles",
+        "paywall/views.py",
+        'return [IsSite()] if self.request.method in {"PUT", "DELETE"} else [AllowAny()]',
+        "return [AllowAny()]",
+        "test_s3_matrix.py",
+    ),
+    Mutation(
+        "a wrong token is nobody's, not a stranger's",
+        "accounts/authentication.py",
+        'raise AuthenticationFailed("This session token is not valid, or no longer.")',
+        "return None",
+        "test_s3_matrix.py",
+    ),
+    Mutation(
+        "invoices are the reader's own",
+        "billing/invoices.py",
+        "Invoice.objects.filter(customer__reader=reader)",
+        "Invoice.objects.all()",
+        "test_s3_others_things.py",
+    ),
+    Mutation(
+        "an attempt to buy is the reader's own",
+        "billing/subscribing.py",
+        ".filter(reader=reader, key=key)",
+        ".filter(key=key)",
+        "test_s3_others_things.py",
+    ),
 )
 
 
