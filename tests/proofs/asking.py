@@ -20,6 +20,7 @@ from django.core import mail
 from django.db import connection, transaction
 from django.http.response import HttpResponseBase
 from django.test import Client
+from psycopg.types.json import Jsonb
 
 from tests.proofs import leaks
 from tests.proofs.cast import ARTICLES, Caller
@@ -188,6 +189,8 @@ def _values(params: Any) -> Iterator[bytes | str]:
             yield value
         elif isinstance(value, memoryview | bytearray):
             yield bytes(value)
+        elif isinstance(value, Jsonb):  # as Postgres is given JSON; its own text is cut short
+            yield json.dumps(value.obj)
         elif isinstance(value, list | tuple | Mapping):
             yield from _values(value)
         elif value is not None and not isinstance(value, int | float):
