@@ -21,6 +21,7 @@ from accounts.models import Session, User
 from accounts.session_store import SEEN, SIGNED_IN, Door, SessionStore
 
 _TOKEN = re.compile(r"[a-z0-9]{32}")
+_ID = re.compile(r"[0-9a-f]{64}")
 _TOUCH_EVERY = timedelta(days=1)
 # Most browsers also carry the names of those that they descend from, so the particular stand before the general.
 _BROWSERS = (
@@ -148,8 +149,9 @@ def of(reader: User, *, current: SessionBase | None, now: datetime) -> list[Sign
 
 
 def end(reader: User, ids: Iterable[str]) -> int:
-    """End those of `reader`'s sessions; another reader's are out of reach. Return how many."""
-    ended, _ = Session.objects.filter(reader=reader, session_key__in=list(ids)).delete()
+    """End those of `reader`'s sessions; another reader's, and ids that are none, are out of reach. Return how many."""
+    sound = [one for one in ids if _ID.fullmatch(one)]
+    ended, _ = Session.objects.filter(reader=reader, session_key__in=sound).delete()
     return ended
 
 

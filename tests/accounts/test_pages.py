@@ -188,6 +188,12 @@ class TestSessionsPage:
         assert not is_signed_in(phone)
         assert is_signed_in(client)
 
+    @pytest.mark.parametrize("end", ["", "\x00", "a\x00b", "x" * 9999])
+    def test_an_id_that_is_none_ends_nothing(self, client: Client, end: str) -> None:
+        client.force_login(a_reader())
+        assert client.post("/account/sessions/", {"end": end}).status_code == HTTPStatus.FOUND
+        assert Session.objects.count() == 1
+
     def test_ends_all_others_but_never_another_reader(self, client: Client) -> None:
         reader, stranger = a_reader(), a_reader()
         theirs, mine = Client(), Client()
