@@ -64,7 +64,24 @@ def _block_network() -> Iterator[None]:
 _CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 
 
+# What runs whole installations, in the order in which they are started: each ends before the next begins, and no other
+# test has to share the machine with one.
+_INSTALLATIONS = ("shared_installation", "demo")
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests that need a whole installation come last, together; see to the browser."""
+    items.sort(key=_installation)
+    _see_to_browser(items)
+
+
+def _installation(item: pytest.Item) -> int:
+    wanted = [name for name in _INSTALLATIONS if name in getattr(item, "fixturenames", ())]
+    return 1 + _INSTALLATIONS.index(wanted[0]) if wanted else 0
+
+
+def _see_to_browser(items: list[pytest.Item]) -> None:
     """Skip browser tests with one clear line where there is no browser; fail where one is required."""
     if _CHROMIUM:
         return

@@ -119,7 +119,7 @@ def wait_for(find: Callable[[], T | None], *, what: str, seconds: float = 60) ->
     raise AssertionError(f"Waited {seconds:.0f} s for {what}.")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """Start the demo as a newcomer would, on free ports and a database of its own; stop it as they would."""
     port = _three_free_ports()

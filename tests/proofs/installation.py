@@ -159,7 +159,7 @@ def _installed(folder: Path) -> Iterator[Installation]:
         postgres.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_installation() -> Iterator[Installation]:
     """The one installation of all proofs that break it; to be asked for as `installation`."""
     services.require(Postgres.binary(), "Postgres (apt install postgresql)")
