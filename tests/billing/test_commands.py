@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
 
@@ -143,6 +144,13 @@ class AnImpatientScreen(StringIO):
 
 
 class TestStopped:
+    @pytest.fixture(autouse=True)
+    def _at_a_terminal(self) -> Iterator[None]:
+        """Let Ctrl-C work as where somebody types: a program begun in the background is not told of it."""
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+        signal.signal(signal.SIGINT, before)
+
     @pytest.mark.parametrize(
         ("words", "how_to_go_on"),
         [
