@@ -13,7 +13,10 @@ from threading import Barrier
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from tests.proofs.services import wait_until
+
 _Answer = TypeVar("_Answer")
+_BETWEEN_MAILS = f"\n{'-' * 79}\n"
 _CODE = re.compile(r"^\s*([0-9]{6}|[A-Z]{4}-[A-Z]{4}-[A-Z]{4})\s*$", re.MULTILINE)
 
 
@@ -81,24 +84,34 @@ class NetworkApp:
         return NetworkApp(self.service, self.network, self.device, self.token, self.forwarded)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MailFolder:
-    """Where the service puts its mail, one file each."""
+    """Where the service puts its mail: files of one mail or, where two processes choose one name, of several."""
 
     folder: Path
-    read: set[Path] = field(default_factory=set)
+    read: set[tuple[Path, int]] = field(default_factory=set)
+
+    def pass_over(self, to: str, *, count: int) -> None:
+        """Wait for so many mails to `to`, which go out after the answers that promised them, and leave them unread."""
+        wait_until(lambda: len(self._to(to)) >= count, what=f"{count} mails")
+        self.read.update(self._to(to))
 
     def code(self, to: str) -> str | None:
-        """Return the code of the latest mail to `to`, if it is one that was not read before."""
-        files = sorted(self.folder.glob("*.log"), key=lambda file: file.stat().st_mtime_ns)
-        mine = [file for file in files if f"To: {to}" in file.read_text()]
-        if not mine or mine[-1] in self.read:
-            return None
-        found = _CODE.search(mine[-1].read_text())
-        if found is None:
-            return None
-        self.read.add(mine[-1])
-        return found[1]
+        """Return the code of a mail to `to` that was not read before; None while there is none."""
+        for place, text in self._to(to).items():
+            found = _CODE.search(text)
+            if place not in self.read and found is not None:
+                self.read.add(place)
+                return found[1]
+        return None
+
+    def _to(self, to: str) -> dict[tuple[Path, int], str]:
+        return {
+            (file, number): text
+            for file in self.folder.glob("*.log")
+            for number, text in enumerate(file.read_text().split(_BETWEEN_MAILS))
+            if f"To: {to}" in text
+        }
 
 
 def at_once(works: Iterable[Callable[[], _Answer]]) -> list[_Answer]:

@@ -152,6 +152,7 @@ def test_s10_a_stranger_cannot_use_up_the_owners_codes(
         for _ in range(30)
     )
     mailed = sum(told.status == 401 for told in asked)
+    mailbox.pass_over(owner, count=mailed)
     came_in = 0
     for number in range(min(SIGN_INS, 5)):
         app, code = _asks(stack, mailbox, "auth/code/request", owner, network=f"127.0.1.{number + 1}")
