@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from billing.errors import StripeRefused, StripeTrouble
 from billing.models import OutboundCall
@@ -54,6 +54,14 @@ def outcome(*, purpose: str, subject: str) -> str | None:
 
 
 def _open(*, purpose: str, subject: str, now: datetime) -> OutboundCall:
+    while True:
+        try:
+            return _open_or_join(purpose=purpose, subject=subject, now=now)
+        except IntegrityError:
+            continue  # a parallel call stood in the way and is finished by now: this wish is another one
+
+
+def _open_or_join(*, purpose: str, subject: str, now: datetime) -> OutboundCall:
     still_open = OutboundCall.objects.filter(subject=subject, state=OutboundCall.State.OPEN)
     with transaction.atomic():
         still_open.exclude(purpose=purpose).update(
