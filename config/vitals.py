@@ -77,11 +77,12 @@ def broker() -> str:
 
 
 def _work(now: datetime) -> list[Vital]:
+    heard = backlog.hearing(now=now)
     return [
         _events(now),
         _dead_events(),
-        _hearing(now),
-        _reading(now),
+        _hearing(heard, now=now),
+        _reading(heard.read_until, now=now),
         _looks(now),
         _mails(now),
         _dead_mails(now),
@@ -116,8 +117,7 @@ def _dead_events() -> Vital:
     )
 
 
-def _hearing(now: datetime) -> Vital:
-    found = backlog.hearing(now=now)
+def _hearing(found: backlog.Hearing, *, now: datetime) -> Vital:
     text = f"the last came {_ago(found.heard_at, now=now)}"
     if found.missed:
         text += f"; {found.missed} events made since then had to be fetched"
@@ -125,8 +125,7 @@ def _hearing(now: datetime) -> Vital:
     return Vital("webhooks", text, do=do, figures={"last": found.heard_at, "missed": found.missed})
 
 
-def _reading(now: datetime) -> Vital:
-    until = backlog.hearing(now=now).read_until
+def _reading(until: datetime | None, *, now: datetime) -> Vital:
     do = ""
     if until is None or until < now - _READ_EVERY:
         do = "start schedule and worker, or see why Stripe does not answer: manage.py replay_events"

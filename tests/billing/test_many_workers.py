@@ -81,3 +81,12 @@ def test_one_wish_of_many_at_once_is_one_call(open_shop: Shop) -> None:
     assert len(keys) == _WORKERS
     assert len(set(keys)) == 1
     assert OutboundCall.objects.get().state == OutboundCall.State.DONE
+
+
+def test_a_wish_that_meets_another_one_just_finished_is_made_all_the_same(open_shop: Shop) -> None:
+    def wish(number: int) -> None:
+        for _time in range(20 * _TIMES):
+            calls.recorded(purpose="pay", subject="in_1", call=lambda _key: "in_1", now=open_shop.now)
+
+    at_once(wish)
+    assert {call.state for call in OutboundCall.objects.all()} == {OutboundCall.State.DONE}
