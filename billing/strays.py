@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from django.db import transaction
 
@@ -21,6 +22,7 @@ from billing.models import Customer
 from billing.snapshots import CustomerSnapshot
 
 _PUBLIC_ID = re.compile(r"rdr_[0-9a-f]{24}")
+_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +43,18 @@ def find(*, gateway: Gateway) -> Iterator[Stray]:
 
     :raises StripeTrouble: Stripe did not answer.
     """
-    seen: set[str] = set()
-    for theirs in gateway.subscriptions():
-        if not theirs.status.is_open or theirs.customer in seen:
-            continue
-        seen.add(theirs.customer)
-        if Customer.objects.filter(stripe_id=theirs.customer).exclude(reader=None).exists():
-            continue
-        try:
-            stray = _stray(gateway.customer(theirs.customer))
-        except StripeGone:
-            continue
-        if stray is not None:
-            yield stray
+    charged = dict.fromkeys(theirs.customer for theirs in gateway.subscriptions() if theirs.status.is_open)
+    names = iter(charged)
+    while page := list(islice(names, _PAGE)):
+        ours = Customer.objects.filter(stripe_id__in=page).exclude(reader=None)
+        known = set(ours.values_list("stripe_id", flat=True))
+        for unknown in (name for name in page if name not in known):
+            try:
+                stray = _stray(gateway.customer(unknown))
+            except StripeGone:
+                continue
+            if stray is not None:
+                yield stray
 
 
 def take_in(stray: Stray, *, now: datetime) -> str:
