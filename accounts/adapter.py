@@ -18,6 +18,7 @@ from allauth.core.internal.httpkit import clean_client_ip, is_headless_request
 from allauth.headless.adapter import DefaultHeadlessAdapter
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -93,11 +94,22 @@ class AccountAdapter(DefaultAccountAdapter):
 
         :raises ValidationError: enough were tried on this account from here.
         """
-        super().pre_authenticate(request, **credentials)
+        refusal: ValidationError | None = None
+        with transaction.atomic():  # as in `limits`: no lock outlives a crash
+            try:
+                super().pre_authenticate(request, **credentials)
+            except ValidationError as refused:
+                refusal = refused  # what was counted on the way stays counted
+        if refusal is not None:
+            raise refusal
         usage = limits.may_guess(request, email=credentials.get("email", ""))
         if usage is None:
             raise self.validation_error("too_many_login_attempts")
         self._login_failed_rl_usage.usage.extend(usage.usage)
+
+    def _rollback_login_failed_rl_usage(self) -> None:
+        with transaction.atomic():
+            super()._rollback_login_failed_rl_usage()
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
         """Check a password, unless too many are being checked: then the answer is 503, come back soon."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from accounts import clock, emails
+from accounts import clock, emails, limits
 
 _BATCH = 200
 
@@ -20,3 +20,9 @@ def deliver_mails(ids: list[int]) -> None:
 def sweep_mails() -> None:
     """Send what was left in the outbox: the backstop for mails that nobody was rung for."""
     deliver_mails(emails.due_ids(now=clock.now(), limit=_BATCH))
+
+
+@shared_task(name="accounts.forget_limits")
+def forget_limits() -> None:
+    """Keep the table of limits as small as what still counts."""
+    limits.forget_expired(now=clock.now())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client, RequestFactory
 
 from accounts import limits
@@ -142,3 +144,18 @@ class TestClientAddress:
 def test_a_made_up_device_is_no_known_device(owner: User) -> None:
     request = RequestFactory().post("/", HTTP_X_DEVICE_ID="x:y", REMOTE_ADDR="203.0.113.9")
     assert limits.place(request, email="ada@example.org") == "ada@example.org from 203.0.113.9"
+
+
+def test_nobody_can_crowd_a_count_out_of_the_cache(owner: User) -> None:
+    request = RequestFactory().post("/", REMOTE_ADDR="203.0.113.9")
+    while limits.may_guess(request, email=owner.email) is not None:
+        pass
+    cache.set_many({f"crowd:{number}": [1.0] for number in range(400)}, 3600)
+    assert limits.may_guess(request, email=owner.email) is None
+
+
+def test_what_has_run_out_is_forgotten_and_the_rest_is_kept() -> None:
+    cache.set("short", "x", 60)
+    cache.set("long", "x", 7200)
+    assert limits.forget_expired(now=datetime.now(UTC) + timedelta(hours=1)) == 1
+    assert (cache.get("short"), cache.get("long")) == (None, "x")

@@ -22,7 +22,7 @@ from tests.proofs.conftest import Figure
 from tests.proofs.entrances import Entrance, Seen, Work, all_entrances, walk
 from tests.proofs.extent import IS_FULL, extent
 
-PAIRS = extent(ordinary=3, full=200)
+PAIRS = extent(ordinary=9, full=200)
 # A handful of pairs on a busy machine says little; that a password was not hashed they would still say.
 TOLERANCE = 0.10 if IS_FULL else 0.60
 TIMED = {("pages", "code"), ("app", "code"), ("app", "password"), ("app", "sign-up"), ("app", "reset")}
