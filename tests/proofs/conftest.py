@@ -14,13 +14,13 @@ from typing import Any, Protocol
 import pytest
 
 from tests.billing.conftest import market, shop  # noqa: F401  fixtures that proofs share
-from tests.proofs import cast, services
-from tests.proofs.cast import Town
 from tests.proofs.extent import IS_FULL
 from tests.proofs.histories import beside
 from tests.proofs.histories.beside import histories  # noqa: F401  likewise
-from tests.proofs.installation import installation, shared_installation  # noqa: F401  likewise
-from tests.proofs.services import Postgres, Redis
+from tests.proofs.leaks import cast
+from tests.proofs.leaks.cast import Town
+from tests.proofs.processes import services
+from tests.proofs.processes.services import Postgres, Redis
 
 _HERE = Path(__file__).parent
 

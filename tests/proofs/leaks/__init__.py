@@ -1,0 +1,1 @@
+"""Who gets to see what (S1 to S3)."""

@@ -1,0 +1,1 @@
+"""Both sides of the books, and whether they say the same."""

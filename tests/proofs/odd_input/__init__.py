@@ -1,0 +1,1 @@
+"""Forged, odd and bad input (S4 to S6)."""

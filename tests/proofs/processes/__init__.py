@@ -1,0 +1,1 @@
+"""Real processes, and the services that a proof may freeze, flush and kill."""

@@ -1,0 +1,40 @@
+"""The same proof once more, in a pytest of its own on Postgres: for what is asked in process, on whatever database."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from django.db import connection
+
+from tests.proofs.conftest import Figure
+from tests.proofs.processes.services import Postgres
+from tests.proofs.processes.stack import ROOT
+
+
+def on_postgres(postgres: Postgres, file: str, *, chosen: str, figure: Figure) -> None:
+    """Run the chosen tests of a file in full on Postgres and repeat their figures; skip where we are there already.
+
+    :raises AssertionError: one of them failed; its output is told.
+    """
+    if connection.vendor == "postgresql":
+        pytest.skip("this run is on Postgres")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", file, "-k", chosen]
+    environment = {**os.environ, "DATABASE_URL": postgres.new_database(), "PROOFS": "full"}
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    for line in done.stdout.splitlines():
+        if " (target: " in line and line[:1] in "RS":
+            name, _, rest = line.partition(" ")
+            measured, _, target = rest.strip().rpartition(" (target: ")
+            figure(name, measured, target=target.rpartition(")")[0])
+    assert done.returncode == 0, done.stdout[-5000:]

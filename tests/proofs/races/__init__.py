@@ -1,0 +1,1 @@
+"""Exactly one of everything raced (R8)."""

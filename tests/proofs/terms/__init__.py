@@ -1,0 +1,1 @@
+"""Period ends, grace and the clock (R14)."""
