@@ -15,7 +15,11 @@ from allauth.headless.base.response import AuthenticationResponse
 from allauth.headless.base.views import AuthenticatedAPIView
 from allauth.headless.internal.restkit import inputs
 from allauth.headless.internal.restkit.response import APIResponse, ErrorResponse
+from allauth.headless.mfa import inputs as mfa_inputs
+from allauth.headless.mfa import views as mfa_views
 from allauth.headless.spec.internal.schema import get_schema
+from allauth.mfa.models import Authenticator
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views import View
 
@@ -58,6 +62,26 @@ class _SessionIdsInput(inputs.Input):
         """Return the ids; anything that is none of the reader's is simply not found."""
         ids = self.cleaned_data["sessions"]
         return [str(key) for key in ids] if isinstance(ids, list) else [str(ids)]
+
+
+class _PasskeysField(inputs.ModelMultipleChoiceField):
+    """Which passkeys; a number that is too large for an id names none."""
+
+    def clean(self, value: Any) -> Any:
+        """Return them.
+
+        :raises ValidationError: one is not the reader's.
+        """
+        try:
+            return super().clean(value)
+        except OverflowError as error:  # SQLite's, before it looks
+            raise ValidationError(self.error_messages["required"], code="required") from error
+
+
+class _DeletePasskeysInput(mfa_inputs.DeleteWebAuthnInput):
+    """Which passkeys to remove."""
+
+    authenticators = _PasskeysField(queryset=Authenticator.objects.none())
 
 
 class SignupView(account_views.SignupView):
@@ -154,6 +178,12 @@ class ManageEmailView(account_views.ManageEmailView):
     """The reader's address, and changing it."""
 
     input_class = {**account_views.ManageEmailView.input_class, "POST": _AddEmailInput}
+
+
+class ManagePasskeysView(mfa_views.ManageWebAuthnView):
+    """The reader's passkeys."""
+
+    input_class = {**mfa_views.ManageWebAuthnView.input_class, "DELETE": _DeletePasskeysInput}
 
 
 class SessionsView(AuthenticatedAPIView):

@@ -39,7 +39,7 @@ _ROUTES = {
     "account/authenticators": mfa.AuthenticatorsView,
     "account/authenticators/totp": mfa.ManageTOTPView,
     "account/authenticators/recovery-codes": mfa.ManageRecoveryCodesView,
-    "account/authenticators/webauthn": mfa.ManageWebAuthnView,
+    "account/authenticators/webauthn": headless.ManagePasskeysView,
 }
 
 

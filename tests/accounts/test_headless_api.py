@@ -107,6 +107,14 @@ class TestApp:
         assert app.call("DELETE", "auth/sessions", {"sessions": here}).status_code == HTTPStatus.UNAUTHORIZED
         assert not app.is_signed_in()
 
+    @pytest.mark.parametrize("name", [7, -7, 2**70, "x", None])
+    def test_removes_no_passkey_that_is_not_there(self, app: App, name: Any) -> None:
+        a_reader("ada@example.org", password="correct horse battery")
+        app.call("POST", "auth/login", {"email": "ada@example.org", "password": "correct horse battery"})
+        refused = app.call("DELETE", "account/authenticators/webauthn", {"authenticators": [name]})
+        assert refused.status_code == HTTPStatus.BAD_REQUEST
+        assert refused.json()["errors"][0]["param"] == "authenticators"
+
     def test_resets_a_password_and_can_use_it_though_the_address_was_not_proven(self, app: App) -> None:
         a_reader("ada@example.org", password="chosen by whoever came first", proven=False)
         app.call("POST", "auth/password/request", {"email": "ada@example.org"})
