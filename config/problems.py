@@ -48,6 +48,8 @@ _TABLE: tuple[tuple[type[Exception], Problem], ...] = (
     (accounts.Busy, Problem(HTTPStatus.SERVICE_UNAVAILABLE, "busy", _RETRY_SOON)),
     (paywall.ArticleUnknown, Problem(HTTPStatus.NOT_FOUND, "article_unknown")),
     (paywall.ProductUnknown, Problem(HTTPStatus.BAD_REQUEST, "product_unknown")),
+    (paywall.RulesMissing, Problem(HTTPStatus.BAD_REQUEST, "rules_missing")),
+    (paywall.RulesRefused, Problem(HTTPStatus.CONFLICT, "rules_refused")),
     (billing.StripeTrouble, Problem(HTTPStatus.SERVICE_UNAVAILABLE, "stripe_unavailable", _RETRY_SOON)),
     (billing.CardRefused, Problem(HTTPStatus.CONFLICT, "card_refused")),
     (billing.StripeRefused, Problem(HTTPStatus.CONFLICT, "stripe_refused")),

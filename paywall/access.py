@@ -7,17 +7,21 @@ out a body.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from accounts.identity import Identity
 from accounts.models import User
-from paywall import articles, entitlements, explanation
-from paywall.decision.facts import Demand, Facts, Grant, ReaderFacts
+from paywall import articles, entitlements, explanation, metering, rules
+from paywall.decision.article import Demand
+from paywall.decision.facts import Facts, Grant, ReaderFacts
 from paywall.decision.policy import Decision, decide
-from paywall.decision.reasons import Access
+from paywall.decision.reasons import Access, Reason
+from paywall.decision.rules import RuleBook
 from paywall.explanation import Explanation
 from paywall.models import Article
+
+_FOR_ALL = frozenset({Demand.FREE, Demand.REGISTERED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +38,23 @@ class Reading:
 
 def peek(identity: Identity, article: Article, *, now: datetime) -> Decision:
     """Decide what whoever asks may read of an article; spends nothing."""
-    return decide(_facts(article, identity.reader, _grants(identity.reader, [article], now=now), now=now))
+    return decide(_gathered(identity, article, now=now))
+
+
+def spend(identity: Identity, article: Article, *, now: datetime) -> Decision:
+    """Decide, and use a free read where that is what opens the article."""
+    facts = _gathered(identity, article, now=now)
+    decision = decide(facts)
+    terms = facts.rules.meter
+    if decision.reason is not Reason.METERED or terms is None or _is_paid_for(decision, now=now):
+        return decision
+    # Another request may have been faster: the decision is made again from what is true then.
+    return decide(replace(facts, meter=metering.spend(identity, article.id, terms=terms, now=now)))
 
 
 def read(identity: Identity, article: Article, *, now: datetime) -> Reading:
     """Open an article for whoever asks: the body if and only if access is full, the teaser where it is teaser."""
-    decision = peek(identity, article, now=now)
+    decision = spend(identity, article, now=now)
     return Reading(
         decision,
         body=article.body if decision.access is Access.FULL else None,
@@ -53,29 +68,63 @@ def check_many(
     """Decide about many articles at the price of one; spends nothing."""
     asked = tuple(wanted)
     grants = _grants(identity.reader, asked, now=now)
-    return tuple((article, decide(_facts(article, identity.reader, grants, now=now))) for article in asked)
+    facts = [_facts(article, identity.reader, grants, book=rules.of(article), now=now) for article in asked]
+    return tuple(zip(asked, map(decide, _with_meter(identity, facts, now=now)), strict=True))
 
 
 def explain(reader: User | None, article: Article, *, at: datetime, known_at: datetime) -> Explanation:
     """Tell what was or will be decided at `at` by what we knew at `known_at`, step by step and fact by fact.
 
-    Rights are told with their full history. The article and the account are told as they are now, and `caveats`
-    say so where that may differ.
+    Rights, rules and free reads are told with their full history. The article and the account are told as they are
+    now, and `caveats` say so where that may differ. Whoever is no reader is told as on a device that has read nothing.
     """
     rows = entitlements.known(reader, at=known_at) if reader is not None else ()
-    facts = _facts(article, reader, tuple(map(entitlements.grant_of, rows)), now=at)
-    return explanation.of(decide(facts), article=article, reader=reader, rows=rows, at=at, known_at=known_at)
+    grants = tuple(map(entitlements.grant_of, rows))
+    # What nobody has published yet decides nothing, also where a later moment is asked about.
+    facts = _facts(article, reader, grants, book=rules.as_of(min(at, known_at)), now=at)
+    if _asks_meter(facts) and (terms := facts.rules.meter) is not None:
+        meter = metering.as_of(reader, article.id, terms=terms, at=at, known_at=known_at)
+        facts = replace(facts, meter=meter)
+    return explanation.of(
+        decide(facts), facts=facts, article=article, reader=reader, rows=rows, known_at=known_at
+    )
 
 
-def _facts(article: Article, reader: User | None, grants: tuple[Grant, ...], *, now: datetime) -> Facts:
+def _gathered(identity: Identity, article: Article, *, now: datetime) -> Facts:
+    grants = _grants(identity.reader, [article], now=now)
+    facts = _facts(article, identity.reader, grants, book=rules.of(article), now=now)
+    return _with_meter(identity, [facts], now=now)[0]
+
+
+def _facts(
+    article: Article, reader: User | None, grants: tuple[Grant, ...], *, book: RuleBook, now: datetime
+) -> Facts:
     known = (
         ReaderFacts(is_staff=reader.is_staff, is_blocked=not reader.is_active) if reader is not None else None
     )
-    return Facts(now=now, article=articles.facts_of(article), reader=known, grants=grants)
+    return Facts(now=now, article=articles.facts_of(article), rules=book, reader=known, grants=grants)
 
 
 def _grants(reader: User | None, wanted: Iterable[Article], *, now: datetime) -> tuple[Grant, ...]:
-    """Return the reader's rights where any of the articles asks for one: no step looks at them otherwise."""
-    if reader is None or all(article.demand != Demand.SUBSCRIBER for article in wanted):
+    """Return the reader's rights where any of the articles may ask for one: no step looks at them otherwise."""
+    if reader is None or all(article.demand in _FOR_ALL for article in wanted):
         return ()
     return entitlements.snapshot(reader, now=now)
+
+
+def _with_meter(identity: Identity, gathered: list[Facts], *, now: datetime) -> list[Facts]:
+    """Add readings of the meter where nothing that costs the reader nothing opens a metered article."""
+    terms = next((facts.rules.meter for facts in gathered if facts.rules.meter is not None), None)
+    asking = [facts.article.id for facts in gathered if _asks_meter(facts)] if terms is not None else []
+    if terms is None or not asking:
+        return gathered
+    readings = metering.read_many(identity, asking, terms=terms, now=now)
+    return [replace(facts, meter=readings.get(facts.article.id)) for facts in gathered]
+
+
+def _asks_meter(facts: Facts) -> bool:
+    return facts.ask.demand is Demand.METERED and decide(facts).access is Access.TEASER
+
+
+def _is_paid_for(decision: Decision, *, now: datetime) -> bool:
+    return decision.meter is not None and decision.meter.has_counted(at=now)

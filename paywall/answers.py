@@ -13,7 +13,7 @@ from django.utils import translation
 
 from accounts.models import User
 from paywall import notices, remedies
-from paywall.decision.facts import MeterReading
+from paywall.decision.meter import MeterReading
 from paywall.decision.policy import Decision
 from paywall.decision.reasons import Access, Reason, Remedy
 from paywall.models import Article, Product
@@ -21,6 +21,16 @@ from paywall.notices import Notice
 from paywall.remedies import Link
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """Free reads as they stand after this answer."""
+
+    limit: int
+    used: int
+    remaining: int
+    resets_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +44,7 @@ class Answer:
     products: tuple[str, ...]
     remedies: tuple[Link, ...]
     notice: Notice | None
-    meter: MeterReading | None
+    meter: Meter | None
     until: datetime | None
 
 
@@ -65,8 +75,19 @@ def _answer(article: Article, decision: Decision, *, names: Mapping[str, str], n
             for remedy in decision.remedies
         ),
         notice=notices.write(decision, names=names, now=now),
-        meter=decision.meter,
+        meter=_meter(decision.meter, now=now),
         until=decision.until,
+    )
+
+
+def _meter(reading: MeterReading | None, *, now: datetime) -> Meter | None:
+    if reading is None:
+        return None
+    return Meter(
+        limit=reading.limit,
+        used=reading.used(at=now),
+        remaining=reading.remaining(at=now),
+        resets_at=reading.resets_at(at=now),
     )
 
 

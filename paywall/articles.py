@@ -12,9 +12,9 @@ from urllib.parse import unquote, urlsplit
 from django.db import transaction
 from django.db.models import Q
 
-from paywall.decision.facts import ArticleFacts, Demand
-from paywall.errors import ArticleUnknown, ProductUnknown
-from paywall.models import Article, Product
+from paywall.decision.article import ArticleFacts, Demand
+from paywall.errors import ArticleUnknown, ProductUnknown, RulesMissing
+from paywall.models import Article, Product, RuleSet
 
 _PAGE = 100
 
@@ -26,16 +26,17 @@ _TAG = re.compile(r"<[^>]*>")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """All that the CMS says of an article. `words` are counted where it does not say."""
+    """All that the CMS says of an article; where it does not say, `words` are counted and the rules say the demand."""
 
     url: str
     title: str
     published_at: datetime
-    demand: Demand
     body: str = field(repr=False)
+    demand: Demand | None = None
     products: tuple[str, ...] = ()
     teaser: str = ""
     section: str = ""
+    kind: str = ""
     tags: tuple[str, ...] = ()
     authors: tuple[str, ...] = ()
     unpublished_at: datetime | None = None
@@ -55,7 +56,10 @@ def state(article_id: str, statement: Statement, *, now: datetime) -> bool:
     """Make an article what the CMS says it is; return whether it is new. The same statement again writes nothing.
 
     :raises ProductUnknown: it asks for a product that does not exist.
+    :raises RulesMissing: it leaves to the rules what it asks, and none are published.
     """
+    if statement.demand is None and not RuleSet.objects.filter(state=RuleSet.State.LIVE).exists():
+        raise RulesMissing("State a demand: no rules are published that could say what this article asks.")
     _refuse_unknown_products(statement.products)
     fields = _fields(statement)
     with transaction.atomic():
@@ -112,7 +116,7 @@ def whole(article_id: str) -> Article:
 
     :raises ArticleUnknown: nobody stated it.
     """
-    return _one(article_id, Article.objects.filter(pk=article_id).first())
+    return _one(article_id, Article.objects.with_rules().filter(pk=article_id).first())
 
 
 def many_for_decision(article_ids: Iterable[str]) -> dict[str, Article]:
@@ -154,11 +158,15 @@ def facts_of(article: Article) -> ArticleFacts:
     """Return what a decision may know of an article."""
     return ArticleFacts(
         id=article.id,
-        demand=Demand(article.demand),
-        products=tuple(article.products),
         published_at=article.published_at,
+        demand=Demand(article.demand) if article.demand else None,
+        products=tuple(article.products),
         unpublished_at=article.unpublished_at,
         embargo_until=article.embargo_until,
+        section=article.section,
+        kind=article.kind,
+        tags=tuple(article.tags),
+        authors=tuple(article.authors),
     )
 
 
@@ -183,4 +191,4 @@ def _fields(statement: Statement) -> dict[str, object]:
         for each in dataclasses.fields(statement)
     }
     words = statement.words if statement.words is not None else len(_TAG.sub(" ", statement.body).split())
-    return {**fields, "words": words, "path": path_of(statement.url) or ""}
+    return {**fields, "demand": statement.demand or "", "words": words, "path": path_of(statement.url) or ""}

@@ -13,3 +13,11 @@ class ArticleUnknown(PaywallError):
 
 class ProductUnknown(PaywallError):
     """A product was named that does not exist."""
+
+
+class RulesMissing(PaywallError):
+    """An article leaves to the rules what it asks, and none are published."""
+
+
+class RulesRefused(PaywallError):
+    """A draft cannot be published: it holds mistakes, it is none, or a payer would lose; the text says which."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from accounts.models import User
 from paywall import entitlements
 from paywall.decision import policy
-from paywall.decision.facts import Grant
+from paywall.decision.facts import Facts, Grant
 from paywall.decision.policy import Decision
 from paywall.decision.reasons import Reason
 from paywall.models import Article, Entitlement
@@ -51,13 +51,14 @@ class Explanation:
 def of(
     decision: Decision,
     *,
+    facts: Facts,
     article: Article,
     reader: User | None,
     rows: Iterable[Entitlement],
-    at: datetime,
     known_at: datetime,
 ) -> Explanation:
-    """Return the decision with its steps and facts; `rows` are the entitlements that it was made from."""
+    """Return the decision with its steps and facts; `rows` are the entitlements that they were made from."""
+    at = facts.now
     return Explanation(
         article=article,
         reader=reader,
@@ -65,7 +66,13 @@ def of(
         known_at=known_at,
         decision=decision,
         steps=_steps(decision),
-        facts=(*_article_facts(article), *_reader_facts(reader), *_right_facts(rows, at=at)),
+        facts=(
+            *_article_facts(article),
+            *_rule_facts(facts),
+            *_reader_facts(reader),
+            *_right_facts(rows, at=at),
+            *_meter_facts(facts),
+        ),
         caveats=_caveats(article, reader, known_at=known_at),
     )
 
@@ -86,13 +93,38 @@ def _steps(decision: Decision) -> tuple[ExplainedStep, ...]:
 def _article_facts(article: Article) -> tuple[ExplainedFact, ...]:
     origin = f"article {article.id}, as stated by the CMS at {_moment(article.stated_at)}"
     values = {
-        "demand": article.demand,
+        "demand": article.demand or "left to the rules",
         "products": ", ".join(article.products),
         "published_at": _moment(article.published_at),
         "unpublished_at": _moment(article.unpublished_at),
         "embargo_until": _moment(article.embargo_until),
     }
     return tuple(ExplainedFact(f"article.{name}", value or "none", origin) for name, value in values.items())
+
+
+def _rule_facts(facts: Facts) -> tuple[ExplainedFact, ...]:
+    """Tell what the article asks then, and who says so."""
+    asked = f"{facts.ask.demand}: {', '.join(facts.ask.products) or 'no product'}"
+    if facts.article.stated is not None:
+        return (ExplainedFact("asks", asked, "stated by the CMS for this article"),)
+    rule = facts.rules.rule(facts.article, at=facts.now)
+    said_by = f"rule “{rule.name}”" if rule is not None else "what holds otherwise"
+    version = f"rules {facts.rules.key}" if facts.rules.key else "no rules were published"
+    return (ExplainedFact("asks", asked, f"{said_by} ({version})"),)
+
+
+def _meter_facts(facts: Facts) -> tuple[ExplainedFact, ...]:
+    meter = facts.meter
+    if meter is None:
+        return ()
+    origin = f"receipts of free reads, limit of rules {facts.rules.key}"
+    told = f"{meter.used(at=facts.now)} of {meter.limit} used"
+    this = "paid for" if meter.has_counted(at=facts.now) else "not read"
+    back = _moment(meter.resets_at(at=facts.now))
+    return (
+        ExplainedFact("meter", f"{told}; next one back {back}" if back else told, origin),
+        ExplainedFact("meter.this_article", this, origin),
+    )
 
 
 def _reader_facts(reader: User | None) -> tuple[ExplainedFact, ...]:

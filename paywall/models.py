@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
 
 from django.conf import settings
@@ -9,7 +10,17 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from paywall.decision.facts import Demand, Suspension
+from paywall.decision.article import Demand
+from paywall.decision.facts import Suspension
+
+_DEMANDS = [(demand.value, demand.value) for demand in Demand]
+_FOR_PRODUCTS = [demand.value for demand in Demand if demand.is_for_products]
+
+
+def _products_fit(demand: str, products: str) -> models.Q:
+    """Return the condition that products are named where some open the article, and only there."""
+    names = models.Q((f"{demand}__in", _FOR_PRODUCTS))
+    return (names & ~models.Q((products, []))) | (~names & models.Q((products, [])))
 
 
 class Product(models.Model):
@@ -32,12 +43,18 @@ class ArticleQuerySet(models.QuerySet["Article"]):
     def for_decision(self) -> ArticleQuerySet:
         """What a decision and the links in it need."""
         return self.only(
-            "id", "url", "demand", "products", "published_at", "unpublished_at", "embargo_until", "stated_at"
-        )
+            "id", "url", "section", "kind", "tags", "authors", "demand", "products",
+            "published_at", "unpublished_at", "embargo_until", "stated_at",
+        ).with_rules()  # fmt: skip
 
     def without_body(self) -> ArticleQuerySet:
         """Everything but the body."""
-        return self.defer("body")
+        return self.defer("body").with_rules()
+
+    def with_rules(self) -> ArticleQuerySet:
+        """Say beside each article which rules are live (`live_rules`), so that a decision costs no statement more."""
+        live = RuleSet.objects.filter(state=RuleSet.State.LIVE).values("key")[:1]
+        return self.annotate(live_rules=models.Subquery(live))
 
 
 class Article(models.Model):
@@ -53,14 +70,18 @@ class Article(models.Model):
     )
     title = models.CharField(_("title"), max_length=300)
     section = models.CharField(_("section"), max_length=80, blank=True)
+    kind = models.CharField(
+        _("type"), max_length=80, blank=True, help_text=_("Report, opinion, live blog: the newsroom's word.")
+    )
     tags = models.JSONField(_("tags"), default=list, blank=True)
     authors = models.JSONField(_("authors"), default=list, blank=True)
     published_at = models.DateTimeField(_("published"))
     unpublished_at = models.DateTimeField(_("withdrawn"), null=True, blank=True)
     embargo_until = models.DateTimeField(_("embargo until"), null=True, blank=True)
     demand = models.CharField(
-        _("demand"), max_length=12, choices=[(demand.value, demand.value) for demand in Demand]
-    )
+        _("demand"), max_length=12, choices=_DEMANDS, blank=True,
+        help_text=_("Stated for this very article; empty where the rules say what it asks."),
+    )  # fmt: skip
     products = models.JSONField(_("products"), default=list, blank=True)
     teaser = models.TextField(_("teaser"), blank=True)
     body = models.TextField(_("body"))
@@ -73,15 +94,13 @@ class Article(models.Model):
         ordering = ("-published_at", "id")
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(demand__in=[demand.value for demand in Demand]),
+                condition=models.Q(demand__in=["", *Demand]),
                 name="article_demand_is_known",
             ),
             # Fail closed: a subscriber article that names no product would open to nobody and must not be stored
             # by mistake; products on any other article would be a rule that does nothing.
             models.CheckConstraint(
-                condition=(models.Q(demand=Demand.SUBSCRIBER) & ~models.Q(products=[]))
-                | (~models.Q(demand=Demand.SUBSCRIBER) & models.Q(products=[])),
-                name="article_products_fit_demand",
+                condition=_products_fit("demand", "products"), name="article_products_fit_demand"
             ),
         ]
         indexes = [
@@ -91,6 +110,143 @@ class Article(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+def _new_key() -> str:
+    return secrets.token_urlsafe(12)
+
+
+class RuleSet(models.Model):
+    """One version of the publisher's rules: a draft that staff edit, then live and as it is for ever.
+
+    `key` is new for each version, so what was made of one may be kept as long as one likes.
+    """
+
+    class State(models.TextChoices):
+        """What has become of it."""
+
+        DRAFT = "draft", _("draft")
+        LIVE = "live", _("live")
+        RETIRED = "retired", _("retired")
+
+    class MeterWindow(models.TextChoices):
+        """When free reads come back."""
+
+        MONTH = "month", _("on the first of each month")
+        DAYS = "days", _("each so many days after it was used")
+
+    key = models.CharField(max_length=20, unique=True, default=_new_key, editable=False)
+    name = models.CharField(_("name"), max_length=120)
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.DRAFT, editable=False)
+    created_at = models.DateTimeField(_("created"), editable=False)
+    published_at = models.DateTimeField(_("published"), null=True, editable=False)
+    retired_at = models.DateTimeField(_("retired"), null=True, editable=False)
+    published_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+    reason = models.TextField(_("reason"), blank=True, editable=False)
+
+    otherwise_demand = models.CharField(
+        _("otherwise"), max_length=12, choices=_DEMANDS, default=Demand.SUBSCRIBER,
+        help_text=_("What every article asks that no rule speaks of."),
+    )  # fmt: skip
+    otherwise_products = models.JSONField(_("products"), default=list, blank=True)
+    stranger_reads = models.PositiveSmallIntegerField(_("free reads of a stranger"), default=0)
+    reader_reads = models.PositiveSmallIntegerField(_("free reads of a registered reader"), default=0)
+    meter_window = models.CharField(
+        _("free reads come back"), max_length=10, choices=MeterWindow, default=MeterWindow.MONTH
+    )
+    meter_days = models.PositiveSmallIntegerField(_("days"), default=30)
+    meter_zone = models.CharField(
+        _("time zone"), max_length=40, default="UTC", help_text=_("Whose midnight begins a month.")
+    )
+    stranger_offer = models.SlugField(_("offered to strangers"), max_length=60, blank=True)
+    reader_offer = models.SlugField(_("offered to registered readers"), max_length=60, blank=True)
+    lapsed_offer = models.SlugField(_("offered to former subscribers"), max_length=60, blank=True)
+
+    class Meta:
+        verbose_name = _("version of the rules")
+        verbose_name_plural = _("versions of the rules")
+        ordering = ("-created_at", "-id")
+        permissions = [("publish_ruleset", "Can publish rules")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=("state",), condition=models.Q(state="live"), name="rule_set_one_is_live"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="draft", published_at=None, retired_at=None)
+                | models.Q(state="live", published_at__isnull=False, retired_at=None)
+                | models.Q(state="retired", published_at__isnull=False, retired_at__isnull=False),
+                name="rule_set_dates_fit_state",
+            ),
+        ]
+        indexes = [models.Index(fields=("-published_at",), name="rule_set_history")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether it may still be changed."""
+        return self.state == self.State.DRAFT
+
+
+class Rule(models.Model):
+    """What articles of one kind ask. Of a rule set's rules the first that fits counts."""
+
+    rule_set = models.ForeignKey(RuleSet, on_delete=models.CASCADE, related_name="rules")
+    position = models.PositiveSmallIntegerField(_("order"), default=0)
+    name = models.CharField(_("name"), max_length=120)
+    articles = models.JSONField(_("articles"), default=list, blank=True)
+    sections = models.JSONField(_("sections"), default=list, blank=True)
+    kinds = models.JSONField(_("types"), default=list, blank=True)
+    tags = models.JSONField(_("tags"), default=list, blank=True)
+    authors = models.JSONField(_("authors"), default=list, blank=True)
+    older_than_days = models.PositiveIntegerField(_("from age (days)"), null=True, blank=True)
+    younger_than_days = models.PositiveIntegerField(_("before age (days)"), null=True, blank=True)
+    demand = models.CharField(_("asks"), max_length=12, choices=_DEMANDS)
+    products = models.JSONField(_("products"), default=list, blank=True)
+
+    class Meta:
+        ordering = ("position", "id")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Wallet(models.Model):
+    """Whose free reads are counted together: a reader's, or a device's while nobody is signed in."""
+
+    owner = models.CharField(_("owner"), max_length=80, unique=True)
+    reader = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="wallets"
+    )
+
+    def __str__(self) -> str:
+        return self.owner
+
+
+class FreeRead(models.Model):
+    """The receipt of a free read. Never edited, but for whom a device's read was also counted."""
+
+    wallet = models.ForeignKey(Wallet, on_delete=models.CASCADE, related_name="reads")
+    article = models.CharField(_("article"), max_length=120)
+    spent_at = models.DateTimeField(_("spent"))
+    merged_into = models.ForeignKey(
+        Wallet, on_delete=models.SET_NULL, null=True, related_name="+", editable=False
+    )
+
+    class Meta:
+        ordering = ("-spent_at", "-id")
+        constraints = [
+            models.UniqueConstraint(
+                fields=("wallet", "article", "spent_at"), name="free_read_one_receipt_each"
+            ),
+        ]
+        indexes = [models.Index(fields=("wallet", "-spent_at"), name="free_read_by_wallet")]
+
+    def __str__(self) -> str:
+        return self.article
 
 
 class EntitlementQuerySet(models.QuerySet["Entitlement"]):

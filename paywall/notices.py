@@ -13,7 +13,7 @@ from datetime import datetime
 from babel.dates import format_date
 from django.utils import timezone
 from django.utils.text import get_text_list
-from django.utils.translation import get_language, to_locale
+from django.utils.translation import get_language, ngettext, to_locale
 from django.utils.translation import gettext as _
 
 from paywall.decision.facts import Grant, Suspension
@@ -57,6 +57,10 @@ def write(decision: Decision, *, names: Mapping[str, str], now: datetime) -> Not
             )
         case Reason.SUBSCRIPTION_PAUSED:
             return _paused(decision.grant)
+        case Reason.METERED:
+            return _metered(decision, now=now)
+        case Reason.METER_EXHAUSTED:
+            return _exhausted(decision, now=now)
     return _that_depends_on_nobody(decision.reason)
 
 
@@ -66,11 +70,6 @@ def _that_depends_on_nobody(reason: Reason) -> Notice | None:
             return Notice(
                 _("Sign in to read on"),
                 _("This article is free to everybody with an account. Sign in, or register."),
-            )
-        case Reason.METER_EXHAUSTED:
-            return Notice(
-                _("You have read your free articles"),
-                _("If you subscribe, sign in. If not, a subscription opens it."),
             )
         case Reason.ACCOUNT_BLOCKED:
             return Notice(
@@ -97,6 +96,36 @@ def _subscription_required(decision: Decision, *, names: Mapping[str, str]) -> N
         )
         % {"products": _either(decision.products, names)},
     )
+
+
+def _metered(decision: Decision, *, now: datetime) -> Notice | None:
+    """Tell what is left, or what is wrong with a payment where reading on for nothing would hide it."""
+    if decision.remedies:
+        return Notice(_("Your payment did not go through"), _what_happened(decision.grant))
+    if decision.meter is None:
+        return None
+    left = decision.meter.remaining(at=now)
+    return Notice(
+        _("You are reading this for free"),
+        ngettext("%(left)d free article is left.", "%(left)d free articles are left.", left) % {"left": left}
+        if left
+        else _("It is the last of your free articles."),
+    )
+
+
+def _exhausted(decision: Decision, *, now: datetime) -> Notice:
+    title = _("You have read your free articles")
+    back = decision.meter.resets_at(at=now) if decision.meter is not None else None
+    returns = _("You can read for free again from %(date)s.") % {"date": _day(back)} if back else ""
+    if Remedy.REGISTER in decision.remedies:
+        way = _(
+            "If you subscribe, sign in. Who registers reads more for free; a subscription opens everything."
+        )
+    elif Remedy.LOG_IN in decision.remedies:
+        way = _("If you subscribe, sign in. If not, a subscription opens it.")
+    else:
+        way = _("A subscription opens it at once.")
+    return Notice(title, " ".join(filter(None, [way, returns])))
 
 
 def _upgrade_required(decision: Decision, *, names: Mapping[str, str]) -> Notice:

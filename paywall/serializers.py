@@ -14,8 +14,9 @@ from rest_framework import serializers
 
 from accounts.serializers import StrictSerializer
 from paywall.articles import Statement
-from paywall.decision.facts import Demand
+from paywall.decision.article import Demand
 from paywall.decision.reasons import Access, Reason, Remedy
+from paywall.models import Article
 
 BATCH_LIMIT = 100
 
@@ -83,7 +84,9 @@ class MeterSerializer(serializers.Serializer[Any]):
     limit = serializers.IntegerField()
     used = serializers.IntegerField()
     remaining = serializers.IntegerField()
-    resets_at = serializers.DateTimeField()
+    resets_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the next free read comes back; null while none is used."
+    )
 
 
 class DecisionSerializer(serializers.Serializer[Any]):
@@ -116,6 +119,7 @@ class FaceSerializer(serializers.Serializer[Any]):
     url = serializers.URLField(allow_null=True)
     title = serializers.CharField(allow_null=True)
     section = serializers.CharField(allow_null=True)
+    kind = serializers.CharField(allow_null=True)
     tags = serializers.ListField(child=serializers.CharField(), allow_null=True)
     authors = serializers.ListField(child=serializers.CharField(), allow_null=True)
     published_at = serializers.DateTimeField(allow_null=True)
@@ -134,9 +138,16 @@ class StatedArticleSerializer(FaceSerializer):
 
     unpublished_at = serializers.DateTimeField(allow_null=True)
     embargo_until = serializers.DateTimeField(allow_null=True)
-    demand = serializers.ChoiceField(choices=[demand.value for demand in Demand])
+    demand = serializers.SerializerMethodField(help_text="Null where the rules say.")
     products = serializers.ListField(child=serializers.CharField())
     stated_at = serializers.DateTimeField()
+
+    @extend_schema_field(
+        serializers.ChoiceField(choices=[demand.value for demand in Demand], allow_null=True)
+    )
+    def get_demand(self, article: Article) -> str | None:
+        """Return what was stated."""
+        return article.demand or None
 
 
 class ArticlePageSerializer(serializers.Serializer[Any]):
@@ -158,17 +169,28 @@ class StatementSerializer(StrictSerializer):
     url = serializers.RegexField(r"^https?://[^\s]+$", max_length=500)
     title = serializers.CharField(max_length=300)
     section = serializers.CharField(max_length=80, allow_blank=True, default="")
+    kind = serializers.CharField(
+        max_length=80,
+        allow_blank=True,
+        default="",
+        help_text="Its type, in the newsroom's word: report, opinion …",
+    )
     tags = serializers.ListField(child=serializers.CharField(max_length=80), max_length=50, default=list)
     authors = serializers.ListField(child=serializers.CharField(max_length=120), max_length=50, default=list)
     published_at = MomentField()
     unpublished_at = MomentField(allow_null=True, default=None)
     embargo_until = MomentField(allow_null=True, default=None)
-    demand = serializers.ChoiceField(choices=[demand.value for demand in Demand])
+    demand = serializers.ChoiceField(
+        choices=[demand.value for demand in Demand],
+        allow_null=True,
+        default=None,
+        help_text="What this very article asks. Leave it out to let the published rules say.",
+    )
     products = serializers.ListField(
         child=serializers.SlugField(max_length=60),
         max_length=20,
         default=list,
-        help_text="Any one of them opens the article. For `subscriber` articles, and only for them.",
+        help_text="Any one of them opens the article. For `subscriber` and `metered` articles, and only for them.",
     )
     teaser = serializers.CharField(allow_blank=True, default="", trim_whitespace=False)
     body = serializers.CharField(trim_whitespace=False)
@@ -178,21 +200,17 @@ class StatementSerializer(StrictSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse a demand and products that do not fit each other."""
-        if (attrs["demand"] == Demand.SUBSCRIBER) != bool(attrs["products"]):
-            raise serializers.ValidationError(
-                {
-                    "products": [
-                        _("A subscriber article names at least one product, any other article names none.")
-                    ]
-                }
-            )
+        demand = attrs["demand"]
+        if (demand is not None and Demand(demand).is_for_products) != bool(attrs["products"]):
+            complaint = _("A subscriber or metered article names at least one product, any other names none.")
+            raise serializers.ValidationError({"products": [complaint]})
         return attrs
 
     def statement(self) -> Statement:
         """Return what was said, checked."""
         said = self.validated_data
         lists = {name: tuple(said[name]) for name in ("tags", "authors", "products")}
-        return Statement(**{**said, **lists, "demand": Demand(said["demand"])})
+        return Statement(**{**said, **lists, "demand": Demand(said["demand"]) if said["demand"] else None})
 
 
 class BatchSerializer(StrictSerializer):

@@ -219,7 +219,8 @@ class CheckView(PersonalView):
         )
         if article is None:
             return _passed(HTTPStatus.FORBIDDEN, Reason.UNPUBLISHED)
-        decision = access.peek(self.who, article, now=now)
+        # What passes is read: here a free read is spent, and never twice for one article.
+        decision = access.spend(self.who, article, now=now)
         if decision.access is Access.FULL:
             return _passed(HTTPStatus.NO_CONTENT, decision.reason)
         sign_in_first = Remedy.LOG_IN in decision.remedies

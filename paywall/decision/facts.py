@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-
-class Demand(StrEnum):
-    """What an article asks of whoever wants all of it."""
-
-    FREE = "free"
-    REGISTERED = "registered"
-    SUBSCRIBER = "subscriber"
+from paywall.decision.article import ArticleFacts, Ask
+from paywall.decision.meter import MeterReading
+from paywall.decision.reasons import Access
+from paywall.decision.rules import NO_RULES, RuleBook
 
 
 class Suspension(StrEnum):
@@ -101,24 +98,6 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class ArticleFacts:
-    """What a decision may know of an article; never its text."""
-
-    id: str
-    demand: Demand
-    products: tuple[str, ...]  # any one of them opens it
-    published_at: datetime
-    unpublished_at: datetime | None = None
-    embargo_until: datetime | None = None
-
-    @property
-    def boundaries(self) -> tuple[datetime, ...]:
-        """The moments at which what may be shown of it may change by itself."""
-        moments = (self.published_at, self.unpublished_at, self.embargo_until)
-        return tuple(moment for moment in moments if moment is not None)
-
-
-@dataclass(frozen=True, slots=True)
 class ReaderFacts:
     """What a decision may know of a known reader."""
 
@@ -127,21 +106,59 @@ class ReaderFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class MeterReading:
-    """A meter as read for one article: its allowance, what is used, and whether this article is already counted."""
+class GiftPass:
+    """A gift that a subscriber made of this article, accepted on this device."""
 
-    limit: int
-    used: int
-    counted: bool
-    resets_at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class InstitutionPass:
+    """A right that whoever comes from a place has: a campus, a library, a company; `products` it opens."""
+
+    name: str
+    products: tuple[str, ...]
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlerPass:
+    """A crawler that proved to be whose it says, and how much its class is shown."""
+
+    name: str
+    access: Access
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything one decision rests on."""
+    """Everything one decision rests on. `ask` follows from it: what the article asks at `now`."""
 
     now: datetime
     article: ArticleFacts
+    rules: RuleBook = NO_RULES
     reader: ReaderFacts | None = None
     grants: tuple[Grant, ...] = ()
+    institution: InstitutionPass | None = None
+    crawler: CrawlerPass | None = None
+    gift: GiftPass | None = None
     meter: MeterReading | None = None
+    ask: Ask = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Let the rules say what is asked; `replace(facts, now=…)` asks them again."""
+        object.__setattr__(self, "ask", self.rules.ask(self.article, at=self.now))
+
+    @property
+    def boundaries(self) -> tuple[datetime, ...]:
+        """The moments at which any of it may change by itself."""
+        ends = (
+            self.gift.until if self.gift is not None else None,
+            self.institution.until if self.institution is not None else None,
+        )
+        return (
+            *self.article.boundaries,
+            *self.rules.boundaries(self.article),
+            *(moment for grant in self.grants for moment in grant.boundaries),
+            *(self.meter.boundaries if self.meter is not None else ()),
+            *(moment for moment in ends if moment is not None),
+        )

@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from paywall.decision.facts import Demand, Facts, Grant, MeterReading, Standing, Suspension
+from paywall.decision.article import Demand
+from paywall.decision.facts import Facts, Grant, Standing, Suspension
+from paywall.decision.meter import MeterReading
 from paywall.decision.reasons import Access, Reason, Remedy
 
 
@@ -26,8 +28,8 @@ class Decision:
     """The answer, and all that it rests on.
 
     Any one of `products` opens the article. `grant` is the right that opened it, or else the one nearest to opening
-    it. `until` is the first moment at which the same facts give another reason or other remedies, None where that
-    never happens.
+    it. `meter` is the reading of free reads where they were what mattered. `until` is the first moment at which the
+    same facts give another reason or other remedies, None where that never happens.
     """
 
     reason: Reason
@@ -59,7 +61,7 @@ def embargoed(facts: Facts) -> Reason | None:
 
 def free(facts: Facts) -> Reason | None:
     """Open an article that asks nothing of anybody."""
-    return Reason.FREE if facts.article.demand is Demand.FREE else None
+    return Reason.FREE if facts.ask.demand is Demand.FREE else None
 
 
 def blocked(facts: Facts) -> Reason | None:
@@ -74,7 +76,7 @@ def staff(facts: Facts) -> Reason | None:
 
 def registered(facts: Facts) -> Reason | None:
     """Open an article that only asks for an account to whoever has one."""
-    asked = facts.article.demand is Demand.REGISTERED
+    asked = facts.ask.demand is Demand.REGISTERED
     return Reason.REGISTERED if asked and facts.reader is not None else None
 
 
@@ -88,9 +90,40 @@ def in_grace(facts: Facts) -> Reason | None:
     return Reason.GRACE_PERIOD if _standing(_best_fitting(facts), facts) is Standing.GRACE else None
 
 
+def institution(facts: Facts) -> Reason | None:
+    """Open the article to whoever comes from a place that pays for it."""
+    place = facts.institution
+    if place is None or (place.until is not None and facts.now >= place.until):
+        return None
+    opens = facts.ask.demand is Demand.REGISTERED or not set(place.products).isdisjoint(facts.ask.products)
+    return Reason.INSTITUTION if opens else None
+
+
+def verified_crawler(facts: Facts) -> Reason | None:
+    """Show a crawler that proved whose it is what its class is shown; no crawler reads on from here."""
+    match facts.crawler.access if facts.crawler is not None else None:
+        case Access.FULL:
+            return Reason.VERIFIED_CRAWLER
+        case Access.NONE:
+            return Reason.CRAWLER_REFUSED
+    return None
+
+
+def gift_link(facts: Facts) -> Reason | None:
+    """Open the article where a subscriber made a gift of it and the gift has not run out."""
+    return Reason.GIFT_LINK if facts.gift is not None and facts.now < facts.gift.until else None
+
+
+def metered(facts: Facts) -> Reason | None:
+    """Open the article with a free read, this one or one spent on it before."""
+    if facts.ask.demand is not Demand.METERED or facts.meter is None or facts.crawler is not None:
+        return None
+    return Reason.METERED if facts.meter.opens(at=facts.now) else None
+
+
 def nearest_way_in(facts: Facts) -> Reason:
     """Name what stands between this reader and the article. Always answers."""
-    if facts.article.demand is Demand.REGISTERED:
+    if facts.ask.demand is Demand.REGISTERED:
         return Reason.REGISTRATION_REQUIRED
     match _standing(_best_fitting(facts), facts):
         case Standing.PAYMENT_ACTION_REQUIRED:
@@ -104,12 +137,16 @@ def nearest_way_in(facts: Facts) -> Reason:
             return Reason.UPGRADE_REQUIRED
         case Standing.ENDED:
             return Reason.SUBSCRIPTION_ENDED
-    return Reason.SUBSCRIPTION_REQUIRED
+    return Reason.METER_EXHAUSTED if _has_spent_all(facts) else Reason.SUBSCRIPTION_REQUIRED
 
 
-# Blocks first, then what opens to all, then what opens to this reader. A block on the account comes after `free`:
-# nobody is kept from what a stranger may read.
-STEPS = (unpublished, embargoed, free, blocked, staff, registered, entitled, in_grace, nearest_way_in)
+# Blocks first, then what opens to all, then what opens to this reader, from what is theirs to what costs them
+# something: whoever is entitled spends no free read. A block on the account comes after `free`: nobody is kept from
+# what a stranger may read.
+STEPS = (
+    unpublished, embargoed, free, blocked, staff, registered, entitled, in_grace,
+    institution, verified_crawler, gift_link, metered, nearest_way_in,
+)  # fmt: skip
 
 
 def decide(facts: Facts) -> Decision:
@@ -119,11 +156,12 @@ def decide(facts: Facts) -> Decision:
     return Decision(
         reason=reason,
         # Nothing opens an article that may not be shown at all.
-        products=facts.article.products if reason.access is not Access.NONE else (),
+        products=_offered_first(facts) if reason.access is not Access.NONE else (),
         remedies=_remedies(reason, facts),
         grant=_grant_behind(reason, facts),
         until=_until(facts, _public_face(facts, reason)),
         trace=trace,
+        meter=facts.meter if reason in _METERED else None,
     )
 
 
@@ -153,16 +191,14 @@ def _public_face(facts: Facts, reason: Reason) -> tuple[Reason, tuple[Remedy, ..
 
 
 def _until(facts: Facts, face: tuple[Reason, tuple[Remedy, ...]]) -> datetime | None:
-    boundaries = {
-        *facts.article.boundaries,
-        *(moment for grant in facts.grants for moment in grant.boundaries),
-    }
-    for moment in sorted(boundary for boundary in boundaries if boundary > facts.now):
+    for moment in sorted({boundary for boundary in facts.boundaries if boundary > facts.now}):
         later = replace(facts, now=moment)
         if _public_face(later, _last(_walk(later))) != face:
             return moment
     return None
 
+
+_METERED = frozenset({Reason.METERED, Reason.METER_EXHAUSTED})
 
 # What helps everybody who meets the reason, nearest way in first; the rest depends on who it is.
 _REMEDIES = {
@@ -178,13 +214,16 @@ _REMEDIES = {
 
 def _remedies(reason: Reason, facts: Facts) -> tuple[Remedy, ...]:
     match reason:
-        case Reason.SUBSCRIPTION_REQUIRED if facts.reader is None:
-            return (Remedy.LOG_IN, Remedy.SUBSCRIBE)
-        case Reason.SUBSCRIPTION_REQUIRED:
+        case Reason.SUBSCRIPTION_REQUIRED | Reason.METER_EXHAUSTED if facts.reader is None:
+            free_reads = (Remedy.REGISTER,) if _gains_reads_by_registering(facts) else ()
+            return (Remedy.LOG_IN, *free_reads, Remedy.SUBSCRIBE)
+        case Reason.SUBSCRIPTION_REQUIRED | Reason.METER_EXHAUSTED:
             # Somebody known who never subscribed may have done so under another address.
             return (Remedy.SUBSCRIBE, Remedy.SWITCH_ACCOUNT)
         case Reason.GRACE_PERIOD:
             return _remedies_in_grace(_best_fitting(facts))
+        case Reason.METERED:
+            return _remedies_meanwhile(_best_fitting(facts), facts)
         case Reason.UNPUBLISHED:
             return (Remedy.WAIT,) if _is_to_come(facts) else ()
     return _REMEDIES.get(reason, ())
@@ -198,6 +237,36 @@ def _remedies_in_grace(grant: Grant | None) -> tuple[Remedy, ...]:
             return (Remedy.CONFIRM_PAYMENT, Remedy.FIX_CARD)
     # The renewal is merely on its way: there is nothing for the reader to do.
     return ()
+
+
+def _remedies_meanwhile(grant: Grant | None, facts: Facts) -> tuple[Remedy, ...]:
+    """Name what ends the trouble of a reader who reads on for nothing; there is none for most."""
+    match _standing(grant, facts):
+        case Standing.PAYMENT_FAILED:
+            return _REMEDIES[Reason.PAYMENT_FAILED]
+        case Standing.PAYMENT_ACTION_REQUIRED:
+            return _REMEDIES[Reason.PAYMENT_ACTION_REQUIRED]
+    return ()
+
+
+def _has_spent_all(facts: Facts) -> bool:
+    return facts.ask.demand is Demand.METERED and facts.meter is not None and facts.meter.limit > 0
+
+
+def _gains_reads_by_registering(facts: Facts) -> bool:
+    meter = facts.rules.meter
+    return facts.ask.demand is Demand.METERED and meter is not None and meter.rewards_registering
+
+
+def _offered_first(facts: Facts) -> tuple[str, ...]:
+    """Return the products that open the article; the one that this kind of reader is to be offered comes first."""
+    offers = facts.rules.offers
+    if facts.reader is None:
+        offered = offers.stranger
+    else:
+        offered = offers.lapsed if _standing(_best_fitting(facts), facts) is Standing.ENDED else offers.reader
+    products = facts.ask.products
+    return (offered, *(each for each in products if each != offered)) if offered in products else products
 
 
 def _is_to_come(facts: Facts) -> bool:
@@ -217,13 +286,14 @@ def _grant_behind(reason: Reason, facts: Facts) -> Grant | None:
             | Reason.PAYMENT_ACTION_REQUIRED
             | Reason.SUBSCRIPTION_PAUSED
             | Reason.SUBSCRIPTION_ENDED
+            | Reason.METERED
         ):
             return _best_fitting(facts)
     return None
 
 
 def _best_fitting(facts: Facts) -> Grant | None:
-    fitting = (grant for grant in facts.grants if grant.product in facts.article.products)
+    fitting = (grant for grant in facts.grants if grant.product in facts.ask.products)
     return min(fitting, key=lambda grant: _strength(grant, facts.now), default=None)
 
 
@@ -231,7 +301,7 @@ def _best_open_elsewhere(facts: Facts) -> Grant | None:
     elsewhere = (
         grant
         for grant in facts.grants
-        if grant.product not in facts.article.products and grant.standing(at=facts.now).is_open
+        if grant.product not in facts.ask.products and grant.standing(at=facts.now).is_open
     )
     return min(elsewhere, key=lambda grant: _strength(grant, facts.now), default=None)
 

@@ -41,6 +41,7 @@ class Reason(StrEnum):
 
     UNPUBLISHED = "unpublished"
     EMBARGOED = "embargoed"
+    CRAWLER_REFUSED = "crawler_refused"
 
     @property
     def access(self) -> Access:
@@ -65,7 +66,7 @@ _FULL = frozenset(
         Reason.VERIFIED_CRAWLER,
     }
 )
-_NONE = frozenset({Reason.UNPUBLISHED, Reason.EMBARGOED})
+_NONE = frozenset({Reason.UNPUBLISHED, Reason.EMBARGOED, Reason.CRAWLER_REFUSED})
 
 
 class Remedy(StrEnum):

@@ -2,7 +2,7 @@
 
 import django.core.validators
 import django.db.models.deletion
-import paywall.decision.facts
+import paywall.decision.article
 from django.conf import settings
 from django.db import migrations, models
 
@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ('-published_at', 'id'),
                 'indexes': [models.Index(fields=['-published_at', 'id'], name='article_newest_first'), models.Index(fields=['path'], name='article_by_path')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('demand__in', ['free', 'registered', 'subscriber'])), name='article_demand_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('demand', paywall.decision.facts.Demand['SUBSCRIBER']), models.Q(('products', []), _negated=True)), models.Q(models.Q(('demand', paywall.decision.facts.Demand['SUBSCRIBER']), _negated=True), ('products', [])), _connector='OR'), name='article_products_fit_demand')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('demand__in', ['free', 'registered', 'subscriber'])), name='article_demand_is_known'), models.CheckConstraint(condition=models.Q(models.Q(('demand', paywall.decision.article.Demand['SUBSCRIBER']), models.Q(('products', []), _negated=True)), models.Q(models.Q(('demand', paywall.decision.article.Demand['SUBSCRIBER']), _negated=True), ('products', [])), _connector='OR'), name='article_products_fit_demand')],
             },
         ),
         migrations.CreateModel(

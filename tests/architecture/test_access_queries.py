@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from paywall.decision.facts import Demand
+from paywall.decision.article import Demand
 from tests.factories.paywall import DAY, NOON, article, entitle, failed, grant, in_grace, reader
 from tests.paywall.conftest import sign_in
 

@@ -9,7 +9,7 @@ _TEASER = (
     "registration_required subscription_required upgrade_required meter_exhausted subscription_ended "
     "payment_failed payment_action_required subscription_paused account_blocked"
 )
-_NONE = "unpublished embargoed"
+_NONE = "unpublished embargoed crawler_refused"
 _REMEDIES = (
     "log_in register verify_email subscribe upgrade fix_card confirm_payment resume switch_account wait"
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from paywall.decision.facts import ArticleFacts, Demand, Facts, Grant, ReaderFacts, Standing, Suspension
+from paywall.decision.article import ArticleFacts, Demand
+from paywall.decision.facts import Facts, Grant, ReaderFacts, Standing, Suspension
 from paywall.decision.policy import STEPS, decide
 from paywall.decision.reasons import Access, Reason, Remedy
 from tests.factories.paywall import DAY, NOON, article_facts, facts, failed, grant, in_grace

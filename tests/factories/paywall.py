@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from accounts.models import User
-from paywall import entitlements
-from paywall.decision.facts import ArticleFacts, Demand, Facts, Grant, ReaderFacts, Suspension, Trouble
-from paywall.models import Article, Product
+from paywall import entitlements, rules
+from paywall.decision.article import ArticleFacts, Demand
+from paywall.decision.facts import Facts, Grant, ReaderFacts, Suspension, Trouble
+from paywall.models import Article, Product, Rule, RuleSet
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -22,7 +23,7 @@ CARD = Trouble(card="Visa •••• 0341", cause="card_declined")
 
 def article_facts(*, demand: Demand = Demand.SUBSCRIBER, **fields: Any) -> ArticleFacts:
     """Return a published article that asks for the premium product unless told otherwise."""
-    products = ("premium",) if demand is Demand.SUBSCRIBER else ()
+    products = ("premium",) if demand.is_for_products else ()
     return ArticleFacts(
         **{"id": "harbour-vote", "demand": demand, "products": products, "published_at": NOON - DAY, **fields}
     )
@@ -72,7 +73,7 @@ def product(slug: str = "premium", name: str = "") -> Product:
 def article(article_id: str = "harbour-vote", **fields: Any) -> Article:
     """Store a published premium article whose body holds the marker."""
     demand = fields.get("demand", Demand.SUBSCRIBER)
-    products = fields.pop("products", ["premium"] if demand == Demand.SUBSCRIBER else [])
+    products = fields.pop("products", ["premium"] if demand in {Demand.METERED, Demand.SUBSCRIBER} else [])
     for slug in products:
         product(slug)
     return Article.objects.create(
@@ -92,6 +93,31 @@ def article(article_id: str = "harbour-vote", **fields: Any) -> Article:
             "stated_at": NOON - DAY,
             **fields,
         }
+    )
+
+
+def draft(*given: dict[str, Any], **fields: Any) -> RuleSet:
+    """Store a draft with these rules, in order; premium is what holds otherwise."""
+    product("premium")
+    made = RuleSet.objects.create(
+        **{"name": "Rules", "created_at": NOON - 20 * DAY, "otherwise_products": ["premium"], **fields}
+    )
+    for position, rule in enumerate(given):
+        Rule.objects.create(rule_set=made, position=position, **{"name": f"rule {position}", **rule})
+    return made
+
+
+def live_rules(*given: dict[str, Any], now: datetime = NOON - 20 * DAY, **fields: Any) -> RuleSet:
+    """Publish these rules."""
+    made = draft(*given, **fields)
+    rules.publish(made, by=None, now=now)
+    return made
+
+
+def meter(**fields: Any) -> RuleSet:
+    """Publish rules by which all articles are metered: three free reads for strangers, five for readers."""
+    return live_rules(
+        **{"otherwise_demand": Demand.METERED, "stranger_reads": 3, "reader_reads": 5, **fields}
     )
 
 

@@ -12,7 +12,8 @@ from django.test import Client
 from accounts.identity import Identity
 from accounts.models import User
 from paywall.access import read
-from paywall.decision.facts import Demand, Suspension
+from paywall.decision.article import Demand
+from paywall.decision.facts import Suspension
 from tests.factories.paywall import DAY, MARKER, NOON, article, entitle, failed, grant, in_grace, product
 from tests.paywall.conftest import sign_in
 
@@ -187,6 +188,7 @@ def test_the_face_stands_beside_the_decision(stranger: Client) -> None:
         "url": "http://localhost:8001/harbour-vote",
         "title": "The harbour votes",
         "section": "city",
+        "kind": "",
         "tags": [],
         "authors": ["Ines Holt"],
         "published_at": "2026-11-24T12:00:00Z",

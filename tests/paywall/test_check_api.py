@@ -7,7 +7,7 @@ from django.test import Client
 
 from accounts.models import User
 from paywall import articles
-from paywall.decision.facts import Demand
+from paywall.decision.article import Demand
 from tests.factories.paywall import article, entitle, failed, grant
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_noon")]

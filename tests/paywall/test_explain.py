@@ -61,6 +61,10 @@ def test_every_step_is_told_asked_or_not(mara: User, story: Article) -> None:
         ("registered", True, None),
         ("entitled", True, Reason.ENTITLED),
         ("in_grace", False, None),
+        ("institution", False, None),
+        ("verified_crawler", False, None),
+        ("gift_link", False, None),
+        ("metered", False, None),
         ("nearest_way_in", False, None),
     ]
     assert all(step.purpose for step in told.steps)

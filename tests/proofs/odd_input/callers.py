@@ -16,9 +16,9 @@ from accounts import clock
 from accounts.models import User
 from accounts.session_store import Door, SessionStore
 from billing import gateway, subscribing
-from paywall.decision.facts import Demand
+from paywall.decision.article import Demand
 from tests.factories.accounts import a_member_of_staff, a_reader
-from tests.factories.paywall import article
+from tests.factories.paywall import article, meter
 
 ARTICLES = ("harbour-vote", "quay-walk")
 _CARD = "4242424242424242"
@@ -27,8 +27,9 @@ _CARD = "4242424242424242"
 def assemble(*, site_key: str) -> dict[str, dict[str, str]]:
     """Store the readers and articles; return the headers of each caller by name. Plans have to be on sale."""
     yesterday = clock.now() - timedelta(days=1)
+    meter(now=yesterday)
     article(ARTICLES[0], published_at=yesterday, stated_at=yesterday)
-    article("old-news", published_at=yesterday, stated_at=yesterday)
+    article("old-news", published_at=yesterday, stated_at=yesterday, demand="")
     article(ARTICLES[1], published_at=yesterday, stated_at=yesterday, demand=Demand.FREE)
     reader, subscriber, staff = a_reader(), a_reader(), a_member_of_staff()
     _subscribe(subscriber)

@@ -39,7 +39,8 @@ from accounts.session_store import Door, SessionStore
 from billing import gateway
 from billing.models import Customer
 from paywall import articles, entitlements
-from paywall.decision.facts import Demand, Grant
+from paywall.decision.article import Demand
+from paywall.decision.facts import Grant
 
 now = clock.now()
 began = now - timedelta(days=10)

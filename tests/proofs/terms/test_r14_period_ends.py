@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 
 from billing import snapshots, sync
 from billing.snapshots import CustomerPicture, CustomerSnapshot
-from paywall.decision.facts import ArticleFacts, Demand, Facts, Grant, ReaderFacts
+from paywall.decision.article import ArticleFacts, Demand
+from paywall.decision.facts import Facts, Grant, ReaderFacts
 from paywall.decision.policy import decide
 from paywall.decision.reasons import Access, Reason
 from tests.proofs.conftest import Figure

@@ -1,0 +1,116 @@
+"""Free reads: how many somebody has used, and using one so that no two requests can share the last.
+
+A wallet belongs to a reader or, while nobody is signed in, to a device. Each free read is a receipt that stays; a
+reading counts the receipts of the window. An article that was paid for with a read stays open until that read comes
+back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.identity import Identity
+from accounts.models import User
+from paywall.decision.meter import MeterReading, MeterTerms, reading
+from paywall.models import FreeRead, Wallet
+
+
+def read(identity: Identity, article: str, *, terms: MeterTerms, now: datetime) -> MeterReading:
+    """Return how the meter of whoever asks stands for one article; spends nothing."""
+    return read_many(identity, (article,), terms=terms, now=now)[article]
+
+
+def read_many(
+    identity: Identity, wanted: Iterable[str], *, terms: MeterTerms, now: datetime
+) -> dict[str, MeterReading]:
+    """Return the reading for each of these articles, at the price of one."""
+    # A device that is handed out with this very answer has read nothing yet.
+    is_new = identity.reader is None and identity.set_device
+    owner = _owner(identity) if not is_new else None
+    spent = _spent(owner, terms=terms, at=now, known_at=now) if owner is not None else {}
+    limit = terms.limit(is_known=identity.reader is not None)
+    return {
+        article: reading(spent, article=article, limit=limit, window=terms.window, at=now)
+        for article in wanted
+    }
+
+
+def as_of(
+    reader: User | None, article: str, *, terms: MeterTerms, at: datetime, known_at: datetime
+) -> MeterReading:
+    """Return how a reader's meter stood at `at` by the receipts of `known_at`; a stranger's as of a fresh device."""
+    spent = _spent(_of_reader(reader), terms=terms, at=at, known_at=known_at) if reader is not None else {}
+    limit = terms.limit(is_known=reader is not None)
+    return reading(spent, article=article, limit=limit, window=terms.window, at=at)
+
+
+def spend(identity: Identity, article: str, *, terms: MeterTerms, now: datetime) -> MeterReading:
+    """Use a free read on an article, unless it is paid for already or none is left; return the reading then.
+
+    Parallel calls for one wallet follow one another: the last read is spent once. Who has no wallet, a site that
+    names neither reader nor device, spends nothing and has nothing.
+    """
+    owner = _owner(identity)
+    limit = terms.limit(is_known=identity.reader is not None)
+    if owner is None:
+        return MeterReading(limit=0)
+    with transaction.atomic():
+        wallet = _lock(owner, reader=identity.reader)
+        spent = _spent(owner, terms=terms, at=now, known_at=now)
+        if article not in spent and len(spent) < limit:
+            FreeRead.objects.create(wallet=wallet, article=article, spent_at=now)
+            spent[article] = now
+    return reading(spent, article=article, limit=limit, window=terms.window, at=now)
+
+
+def merge(device: str, reader: User) -> int:
+    """Count a device's reads for the reader who signed in there; return how many were new to them.
+
+    What both had read counts once, so nobody gains reads by signing in and what was open stays open. A device's reads
+    go to the first who signs in, so that nobody pays for a housemate.
+    """
+    with transaction.atomic():
+        source = Wallet.objects.select_for_update().filter(owner=_of_device(device)).first()
+        if source is None:
+            return 0
+        target = _lock(_of_reader(reader), reader=reader)
+        fresh = list(source.reads.filter(merged_into=None))
+        known = set(target.reads.values_list("article", "spent_at"))
+        added = [each for each in fresh if (each.article, each.spent_at) not in known]
+        FreeRead.objects.bulk_create(
+            FreeRead(wallet=target, article=each.article, spent_at=each.spent_at) for each in added
+        )
+        source.reads.filter(pk__in=[each.pk for each in fresh]).update(merged_into=target)
+    return len(added)
+
+
+def _spent(owner: str, *, terms: MeterTerms, at: datetime, known_at: datetime) -> dict[str, datetime]:
+    """Return the articles that count at `at`, each with the moment from which it does."""
+    receipts = FreeRead.objects.filter(
+        wallet__owner=owner, spent_at__gte=terms.window.counts_since(at=at), spent_at__lte=min(at, known_at)
+    )
+    # Latest first: of two reads of one article, after a merge, the first stays.
+    rows = receipts.order_by("-spent_at").values_list("article", "spent_at")
+    return {article: moment for article, moment in rows if terms.window.counts_until(moment) > at}
+
+
+def _lock(owner: str, *, reader: User | None) -> Wallet:
+    Wallet.objects.get_or_create(owner=owner, defaults={"reader": reader})
+    return Wallet.objects.select_for_update().get(owner=owner)
+
+
+def _owner(identity: Identity) -> str | None:
+    if identity.reader is not None:
+        return _of_reader(identity.reader)
+    return _of_device(identity.device) if identity.device is not None else None
+
+
+def _of_reader(reader: User) -> str:
+    return f"reader:{reader.public_id}"
+
+
+def _of_device(device: str) -> str:
+    return f"device:{device}"
