@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.conf import settings
+
 from billing import deadline, sync
 from billing.errors import StripeTrouble
 from billing.gateway import Gateway
 from billing.models import Customer
-
-_SECONDS_FOR_A_SYNC = 5.0
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ def for_sync(customer: int, *, gateway: Gateway, now: datetime) -> bool:
     """
     sync.request([customer], now=now)
     wanted = Customer.objects.values_list("sync_requested", flat=True).get(pk=customer)
-    patience = Patience(_SECONDS_FOR_A_SYNC)
+    patience = Patience(settings.SYNC_SECONDS_TO_WAIT)
     while True:
         if sync.customer(customer, gateway=gateway, now=now) is sync.SyncOutcome.FAILED:
             raise StripeTrouble("Stripe gave no picture of the customer.")

@@ -65,6 +65,8 @@ RENEWAL_SLACK = timedelta(hours=env.number("RENEWAL_SLACK_HOURS", default=24, mo
 SECONDS_FOR_STRIPE = 8.0
 # How long a click on "subscribe" waits for a parallel one, or for Stripe in a bad moment, before it is told to repeat.
 CHECKOUT_SECONDS_TO_WAIT = 8.0
+# How long a click waits for somebody else's look at its customer.
+SYNC_SECONDS_TO_WAIT = 5.0
 
 # The application
 

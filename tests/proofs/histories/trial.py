@@ -39,7 +39,7 @@ def held() -> Iterator[Ground]:
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with override_settings(CHECKOUT_SECONDS_TO_WAIT=0), transaction.atomic():
+        with override_settings(CHECKOUT_SECONDS_TO_WAIT=0, SYNC_SECONDS_TO_WAIT=0), transaction.atomic():
             yield Ground.laid()
             transaction.set_rollback(True)
     finally:

@@ -18,7 +18,7 @@ from tests.proofs.extent import extent
 from tests.proofs.processes.services import Postgres
 from tests.proofs.processes.stack import ROOT, Stack
 
-ROUNDS = extent(ordinary=1, full=50)
+ROUNDS = extent(ordinary=1, full=25)  # on either database
 # Each shard has a process that forks, a database and a Stripe of its own, which would grow slow in too many rounds.
 SHARDS, AT_ONCE = extent(ordinary=1, full=10), 2
 
