@@ -15,6 +15,7 @@ from accounts.signals import email_changed, reader_closed, reader_closing
 from billing import addresses, gateway, leftovers, sync
 from billing.errors import BillingError
 from billing.models import Customer
+from paywall.signals import refusing
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,12 @@ def end_what_began_meanwhile(sender: object, *, reader: User, now: datetime, **_
     except BillingError as trouble:
         # The account is closed all the same. The sweep finds what is left.
         logger.warning("Something of reader %s is still at Stripe: %s", reader.pk, trouble)
+
+
+@receiver(refusing)
+def doubt_a_refusal(sender: object, *, reader: User, now: datetime, **_more: Any) -> bool:
+    """Have somebody look at Stripe before a reader with a history there is refused for long."""
+    return sync.doubt(reader, now=now)
 
 
 def _tell_addresses(reader_pk: int, *, now: datetime) -> None:

@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 # Hints that arrive during a look ask for another one. More than this in a row is left to the next worker.
 _ROUNDS = 3
 _LONGEST_PAUSE = timedelta(hours=1)
+# For so long nobody asks again because of a refusal.
+_FRESH = timedelta(minutes=1)
 
 
 class SyncOutcome(StrEnum):
@@ -51,6 +53,19 @@ def request(customers: Iterable[int], *, now: datetime) -> int:
     """
     asked = Customer.objects.filter(pk__in=list(customers))
     return asked.update(sync_requested=F("sync_requested") + 1, next_sync_at=now)
+
+
+def doubt(reader: User, *, now: datetime) -> bool:
+    """Ask for a look at a reader who is about to be refused; tell whether one is still to come.
+
+    Not where the last one is fresh: what Stripe said a moment ago it would say again.
+    """
+    known = Customer.objects.filter(reader=reader, deleted_at=None)
+    looks = list(known.values_list("pk", "sync_requested", "sync_done", "synced_at"))
+    if any(requested > done for _pk, requested, done, _at in looks):
+        return True
+    stale = [pk for pk, _requested, _done, at in looks if at is None or at <= now - _FRESH]
+    return request(stale, now=now) > 0 if stale else False
 
 
 def waiting_ids(*, now: datetime, limit: int) -> list[int]:

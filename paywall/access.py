@@ -12,7 +12,7 @@ from datetime import datetime
 
 from accounts.identity import Identity
 from accounts.models import User
-from paywall import articles, entitlements, explanation, metering, rules
+from paywall import articles, entitlements, explanation, metering, rules, signals
 from paywall.decision.article import Demand
 from paywall.decision.facts import Facts, Grant, ReaderFacts
 from paywall.decision.policy import Decision, decide
@@ -22,6 +22,18 @@ from paywall.explanation import Explanation
 from paywall.models import Article
 
 _FOR_ALL = frozenset({Demand.FREE, Demand.REGISTERED})
+# The refusals that a payment ends.
+_CURABLE = frozenset(
+    {
+        Reason.SUBSCRIPTION_REQUIRED,
+        Reason.UPGRADE_REQUIRED,
+        Reason.METER_EXHAUSTED,
+        Reason.SUBSCRIPTION_ENDED,
+        Reason.PAYMENT_FAILED,
+        Reason.PAYMENT_ACTION_REQUIRED,
+        Reason.SUBSCRIPTION_PAUSED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,7 @@ class Reading:
 
 def peek(identity: Identity, article: Article, *, now: datetime) -> Decision:
     """Decide what whoever asks may read of an article; spends nothing."""
-    return decide(_gathered(identity, article, now=now))
+    return _doubted(decide(_gathered(identity, article, now=now)), identity, now=now)
 
 
 def spend(identity: Identity, article: Article, *, now: datetime) -> Decision:
@@ -47,9 +59,10 @@ def spend(identity: Identity, article: Article, *, now: datetime) -> Decision:
     decision = decide(facts)
     terms = facts.rules.meter
     if decision.reason is not Reason.METERED or terms is None or _is_paid_for(decision, now=now):
-        return decision
+        return _doubted(decision, identity, now=now)
     # Another request may have been faster: the decision is made again from what is true then.
-    return decide(replace(facts, meter=metering.spend(identity, article.id, terms=terms, now=now)))
+    spent = decide(replace(facts, meter=metering.spend(identity, article.id, terms=terms, now=now)))
+    return _doubted(spent, identity, now=now)
 
 
 def read(identity: Identity, article: Article, *, now: datetime) -> Reading:
@@ -69,7 +82,11 @@ def check_many(
     asked = tuple(wanted)
     grants = _grants(identity.reader, asked, now=now)
     facts = [_facts(article, identity.reader, grants, book=rules.of(article), now=now) for article in asked]
-    return tuple(zip(asked, map(decide, _with_meter(identity, facts, now=now)), strict=True))
+    decisions = [decide(each) for each in _with_meter(identity, facts, now=now)]
+    curable = next((decision for decision in decisions if decision.reason in _CURABLE), None)
+    if curable is not None and _doubted(curable, identity, now=now).is_in_doubt:
+        decisions = [replace(each, is_in_doubt=each.reason in _CURABLE) for each in decisions]
+    return tuple(zip(asked, decisions, strict=True))
 
 
 def explain(reader: User | None, article: Article, *, at: datetime, known_at: datetime) -> Explanation:
@@ -124,6 +141,14 @@ def _with_meter(identity: Identity, gathered: list[Facts], *, now: datetime) -> 
 
 def _asks_meter(facts: Facts) -> bool:
     return facts.ask.demand is Demand.METERED and decide(facts).access is Access.TEASER
+
+
+def _doubted(decision: Decision, identity: Identity, *, now: datetime) -> Decision:
+    """Give billing word before a known reader is refused: news of a payment may be lost or on its way."""
+    if identity.reader is None or decision.reason not in _CURABLE:
+        return decision
+    told = signals.refusing.send_robust(sender=None, reader=identity.reader, now=now)
+    return replace(decision, is_in_doubt=any(answer is True for _receiver, answer in told))
 
 
 def _is_paid_for(decision: Decision, *, now: datetime) -> bool:

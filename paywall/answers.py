@@ -46,6 +46,7 @@ class Answer:
     notice: Notice | None
     meter: Meter | None
     until: datetime | None
+    checking: bool
 
 
 def to(reader: User | None, article: Article, decision: Decision, *, now: datetime) -> Answer:
@@ -77,6 +78,7 @@ def _answer(article: Article, decision: Decision, *, names: Mapping[str, str], n
         notice=notices.write(decision, names=names, now=now),
         meter=_meter(decision.meter, now=now),
         until=decision.until,
+        checking=decision.is_in_doubt,
     )
 
 

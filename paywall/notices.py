@@ -37,6 +37,16 @@ def write(decision: Decision, *, names: Mapping[str, str], now: datetime) -> Not
 
     `names` are the names of products by slug; one that is missing is told by its slug.
     """
+    notice = _plain(decision, names=names, now=now)
+    if notice is None or not decision.is_in_doubt:
+        return notice
+    again = _(
+        "We are asking once more whether a payment of yours has arrived. If so, the article opens in a moment."
+    )
+    return Notice(notice.title, f"{notice.text} {again}")
+
+
+def _plain(decision: Decision, *, names: Mapping[str, str], now: datetime) -> Notice | None:
     match decision.reason:
         case Reason.GRACE_PERIOD:
             return _in_grace(decision.grant, now=now)

@@ -103,6 +103,9 @@ class DecisionSerializer(serializers.Serializer[Any]):
     notice = NoticeSerializer(allow_null=True)
     meter = MeterSerializer(allow_null=True)
     until = serializers.DateTimeField(allow_null=True, help_text="When this answer may change by itself.")
+    checking = serializers.BooleanField(
+        help_text="Whether we are asking Stripe again because of this refusal: ask once more in some seconds."
+    )
 
 
 class ReadSerializer(DecisionSerializer):

@@ -29,7 +29,8 @@ class Decision:
 
     Any one of `products` opens the article. `grant` is the right that opened it, or else the one nearest to opening
     it. `meter` is the reading of free reads where they were what mattered. `until` is the first moment at which the
-    same facts give another reason or other remedies, None where that never happens.
+    same facts give another reason or other remedies, None where that never happens. `is_in_doubt` says that somebody is
+    looking whether the facts are still true.
     """
 
     reason: Reason
@@ -39,6 +40,7 @@ class Decision:
     until: datetime | None
     trace: tuple[Answer, ...]
     meter: MeterReading | None = None
+    is_in_doubt: bool = False
 
     @property
     def access(self) -> Access:

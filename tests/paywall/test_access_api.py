@@ -56,6 +56,7 @@ def test_a_stranger_is_told_to_sign_in_or_subscribe(stranger: Client) -> None:
         },
         "meter": None,
         "until": None,
+        "checking": False,
     }
 
 
