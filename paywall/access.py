@@ -19,7 +19,7 @@ from paywall.decision.policy import Decision, decide
 from paywall.decision.reasons import Access, Reason
 from paywall.decision.rules import RuleBook
 from paywall.explanation import Explanation
-from paywall.models import Article
+from paywall.models import Article, Entitlement
 
 _FOR_ALL = frozenset({Demand.FREE, Demand.REGISTERED})
 # The refusals that a payment ends.
@@ -96,15 +96,29 @@ def explain(reader: User | None, article: Article, *, at: datetime, known_at: da
     now, and `caveats` say so where that may differ. Whoever is no reader is told as on a device that has read nothing.
     """
     rows = entitlements.known(reader, at=known_at) if reader is not None else ()
-    grants = tuple(map(entitlements.grant_of, rows))
-    # What nobody has published yet decides nothing, also where a later moment is asked about.
-    facts = _facts(article, reader, grants, book=rules.as_of(min(at, known_at)), now=at)
-    if _asks_meter(facts) and (terms := facts.rules.meter) is not None:
-        meter = metering.as_of(reader, article.id, terms=terms, at=at, known_at=known_at)
-        facts = replace(facts, meter=meter)
+    facts = _facts_as_of(reader, article, rows, at=at, known_at=known_at)
     return explanation.of(
         decide(facts), facts=facts, article=article, reader=reader, rows=rows, known_at=known_at
     )
+
+
+def as_of(reader: User | None, article: Article, *, at: datetime) -> Decision:
+    """Return what was decided at `at`, by what we knew then."""
+    rows = entitlements.known(reader, at=at) if reader is not None else ()
+    return decide(_facts_as_of(reader, article, rows, at=at, known_at=at))
+
+
+def _facts_as_of(
+    reader: User | None, article: Article, rows: Iterable[Entitlement], *, at: datetime, known_at: datetime
+) -> Facts:
+    grants = tuple(map(entitlements.grant_of, rows))
+    # What nobody has published yet decides nothing, also where a later moment is asked about.
+    facts = _facts(article, reader, grants, book=rules.as_of(min(at, known_at)), now=at)
+    terms = facts.rules.meter
+    if terms is None or not _asks_meter(facts):
+        return facts
+    meter = metering.as_of(reader, article.id, terms=terms, at=at, known_at=known_at)
+    return replace(facts, meter=meter)
 
 
 def _gathered(identity: Identity, article: Article, *, now: datetime) -> Facts:

@@ -6,16 +6,17 @@ shown: staff read at the newspaper.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.html import format_html
@@ -26,7 +27,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import clock
 from accounts.admin import ShownOnly
 from accounts.models import User
-from paywall import access, answers, articles, entitlements
+from paywall import access, answers, articles, entitlements, perspectives, timeline
 from paywall.errors import ArticleUnknown
 from paywall.models import Article, Entitlement, Product
 
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Any]
 else:
     _Admin = admin.ModelAdmin  # generic to the type checker only
+
+
+# How far the page that explains looks back.
+_TIMELINE = timedelta(days=90)
 
 
 class _ReadOnly(ShownOnly):
@@ -131,9 +136,11 @@ class ArticleAdmin(_ReadOnly):
         return super().get_queryset(request).defer("body")
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the page that explains (`admin:paywall_explain`)."""
-        page = path("explain/", self.admin_site.admin_view(self.explain), name="paywall_explain")
-        return [page, *super().get_urls()]
+        """Add the pages that explain (`admin:paywall_explain`) and that show an article as everybody sees it."""
+        explain = path("explain/", self.admin_site.admin_view(self.explain), name="paywall_explain")
+        view = self.admin_site.admin_view(self.perspectives)
+        perspectives = path("<path:object_id>/perspectives/", view, name="paywall_article_perspectives")
+        return [explain, perspectives, *super().get_urls()]
 
     @admin.display(description=_("products"))
     def asks_for(self, article: Article) -> str:
@@ -144,6 +151,25 @@ class ArticleAdmin(_ReadOnly):
     def explain_link(self, article: Article) -> SafeString:
         """Lead to the explanation, with the article filled in."""
         return format_html('<a href="{}">{}</a>', explain_url(article=article.id), _("explain"))
+
+    def perspectives(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show one article as a stranger, a subscriber, somebody whose card failed … see it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            article = articles.for_decision(unquote(object_id))
+        except ArticleUnknown as error:
+            raise Http404 from error
+        now = clock.now()
+        seen = perspectives.of(article, now=now)
+        told = answers.to_many(None, [(article, each.decision) for each in seen], now=now)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("As everybody sees it"),
+            "article": article,
+            "rows": list(zip(seen, told, strict=True)),
+        }
+        return TemplateResponse(request, "admin/paywall/article/perspectives.html", context)
 
     def explain(self, request: HttpRequest) -> HttpResponse:
         """Show why somebody may or may not read something, now or at any moment."""
@@ -208,7 +234,9 @@ def explain_url(**given: str) -> str:
 def _explained(asked: dict[str, Any], *, now: datetime) -> dict[str, object]:
     reader, article = asked["reader"], asked["article"]
     told = access.explain(reader, article, at=asked["at"] or now, known_at=asked["known_at"] or now)
-    return {"told": told, "answer": answers.to(reader, article, told.decision, now=told.at)}
+    spans = timeline.of(reader, article, since=told.at - _TIMELINE, until=told.at) if reader else ()
+    answer = answers.to(reader, article, told.decision, now=told.at)
+    return {"told": told, "answer": answer, "timeline": spans[::-1]}
 
 
 def _linked(text: str, page: str, *args: object, **query: str) -> SafeString | str:

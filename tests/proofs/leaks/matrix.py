@@ -208,6 +208,7 @@ _MORE_THAN_MIRRORED: Mapping[str, Mapping[str, _DESK]] = {
     "accounts_user": {**_EDITED, **_ADDED},
     "auth_group": {**_EDITED, **_ADDED, **_DELETED},
     "mfa_authenticator": _DELETED,
+    "paywall_article": {"perspectives": (NOT_ME, ALL, ALL)},
     "paywall_product": {**_EDITED, **_ADDED},
     "paywall_ruleset": {**_EDITED, **_ADDED, **_DELETED, "publish": (NOT_ME, NOT_ME, ALL)},
 }
