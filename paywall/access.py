@@ -71,7 +71,7 @@ def read(identity: Identity, article: Article, *, now: datetime) -> Reading:
     return Reading(
         decision,
         body=article.body if decision.access is Access.FULL else None,
-        teaser=article.teaser if decision.access is not Access.NONE else None,
+        teaser=article.shown_teaser if decision.access is not Access.NONE else None,
     )
 
 

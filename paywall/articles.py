@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from django.db import transaction
 from django.db.models import Q
 
+from paywall import previews, rules
 from paywall.decision.article import ArticleFacts, Demand
 from paywall.errors import ArticleUnknown, ProductUnknown, RulesMissing
 from paywall.models import Article, Product, RuleSet
@@ -61,14 +62,14 @@ def state(article_id: str, statement: Statement, *, now: datetime) -> bool:
     if statement.demand is None and not RuleSet.objects.filter(state=RuleSet.State.LIVE).exists():
         raise RulesMissing("State a demand: no rules are published that could say what this article asks.")
     _refuse_unknown_products(statement.products)
-    fields = _fields(statement)
+    fields, preview = _fields(statement), _preview(statement)
     with transaction.atomic():
         article, is_new = Article.objects.select_for_update().get_or_create(
-            id=article_id, defaults={**fields, "stated_at": now}
+            id=article_id, defaults={**fields, **preview, "stated_at": now}
         )
         if is_new or all(getattr(article, name) == value for name, value in fields.items()):
             return is_new
-        for name, value in {**fields, "stated_at": now}.items():
+        for name, value in {**fields, **preview, "stated_at": now}.items():
             setattr(article, name, value)
         article.save()
     return False
@@ -182,6 +183,38 @@ def _refuse_unknown_products(named: tuple[str, ...]) -> None:
     missing = set(named) - set(Product.objects.filter(slug__in=named).values_list("slug", flat=True))
     if missing:
         raise ProductUnknown(f"There is no product {', '.join(sorted(missing))}.")
+
+
+def cut_previews(*, limit: int) -> int:
+    """Cut the previews again that were not cut by the live rules; return how many were.
+
+    To be called until it returns none: after rules were published, and now and then.
+    """
+    live = rules.live()
+    if live is None:
+        return 0
+    # Not `exclude`, which no index answers.
+    outdated = Article.objects.filter(
+        Q(preview_rules__lt=live.key) | Q(preview_rules__gt=live.key), teaser=""
+    )
+    rows = list(outdated.only("pk", "body")[:limit])
+    preview = rules.preview(live)
+    for row in rows:
+        text = previews.cut(row.body, preview) if preview is not None else ""
+        # Unless the CMS stated the article again meanwhile, which cuts by itself.
+        Article.objects.filter(pk=row.pk, body=row.body, teaser="").update(
+            preview=text, preview_rules=live.key
+        )
+    return len(rows)
+
+
+def _preview(statement: Statement) -> dict[str, object]:
+    live = rules.live() if not statement.teaser else None
+    preview = rules.preview(live) if live is not None else None
+    return {
+        "preview": previews.cut(statement.body, preview) if preview is not None else "",
+        "preview_rules": live.key if live is not None else "",
+    }
 
 
 def _fields(statement: Statement) -> dict[str, object]:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from paywall.decision.article import Demand
 from paywall.decision.facts import Suspension
+from paywall.previews import Unit
 
 _DEMANDS = [(demand.value, demand.value) for demand in Demand]
 _FOR_PRODUCTS = [demand.value for demand in Demand if demand.is_for_products]
@@ -83,7 +84,14 @@ class Article(models.Model):
         help_text=_("Stated for this very article; empty where the rules say what it asks."),
     )  # fmt: skip
     products = models.JSONField(_("products"), default=list, blank=True)
-    teaser = models.TextField(_("teaser"), blank=True)
+    teaser = models.TextField(_("teaser"), blank=True, help_text=_("As the CMS stated it."))
+    preview = models.TextField(
+        _("preview"),
+        blank=True,
+        editable=False,
+        help_text=_("Cut from the text by the rules, without a teaser."),
+    )
+    preview_rules = models.CharField(max_length=20, blank=True, editable=False)
     body = models.TextField(_("body"))
     words = models.PositiveIntegerField(_("words"), validators=[MinValueValidator(0)])
     stated_at = models.DateTimeField(_("stated"), help_text=_("When the CMS last stated this article."))
@@ -106,10 +114,18 @@ class Article(models.Model):
         indexes = [
             models.Index(fields=("-published_at", "id"), name="article_newest_first"),
             models.Index(fields=("path",), name="article_by_path"),
+            models.Index(
+                fields=("preview_rules",), condition=models.Q(teaser=""), name="article_preview_outdated"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def shown_teaser(self) -> str:
+        """What everybody may see of the text: the teaser as stated, else the preview that the rules cut."""
+        return self.teaser or self.preview
 
 
 def _new_key() -> str:
@@ -134,6 +150,13 @@ class RuleSet(models.Model):
 
         MONTH = "month", _("on the first of each month")
         DAYS = "days", _("each so many days after it was used")
+
+    class PreviewUnit(models.TextChoices):
+        """By what the preview is measured."""
+
+        PARAGRAPHS = Unit.PARAGRAPHS.value, _("paragraphs")
+        WORDS = Unit.WORDS.value, _("words")
+        MARKER = Unit.MARKER.value, _("as far as the marker <!-- more -->")
 
     key = models.CharField(max_length=20, unique=True, default=_new_key, editable=False)
     name = models.CharField(_("name"), max_length=120)
@@ -160,6 +183,14 @@ class RuleSet(models.Model):
     meter_zone = models.CharField(
         _("time zone"), max_length=40, default="UTC", help_text=_("Whose midnight begins a month.")
     )
+    preview_unit = models.CharField(
+        _("preview"),
+        max_length=10,
+        choices=PreviewUnit,
+        blank=True,
+        help_text=_("Where the CMS states no teaser."),
+    )
+    preview_length = models.PositiveSmallIntegerField(_("preview's length"), default=3)
     stranger_offer = models.SlugField(_("offered to strangers"), max_length=60, blank=True)
     reader_offer = models.SlugField(_("offered to registered readers"), max_length=60, blank=True)
     lapsed_offer = models.SlugField(_("offered to former subscribers"), max_length=60, blank=True)

@@ -21,6 +21,7 @@ from paywall.decision.rules import NO_RULES, Condition, Offers, RuleBook, named
 from paywall.decision.rules import Rule as RuleFacts
 from paywall.errors import RulesRefused
 from paywall.models import Article, Product, Rule, RuleSet
+from paywall.previews import Preview, Unit
 
 # Versions in use at one time: the live one, and those that staff explain the past with.
 _KEPT = 32
@@ -58,6 +59,13 @@ def book(rule_set: RuleSet) -> RuleBook:
             stranger=rule_set.stranger_offer, reader=rule_set.reader_offer, lapsed=rule_set.lapsed_offer
         ),
     )
+
+
+def preview(rule_set: RuleSet) -> Preview | None:
+    """Return how much of a body everybody may see by a version; None for nothing."""
+    if not rule_set.preview_unit:
+        return None
+    return Preview(Unit(rule_set.preview_unit), rule_set.preview_length)
 
 
 def live() -> RuleSet | None:
@@ -139,6 +147,8 @@ def _mistakes_of_whole(rule_set: RuleSet, known: set[str]) -> Iterator[str]:
         ZoneInfo(rule_set.meter_zone)
     except (ZoneInfoNotFoundError, ValueError):
         yield _("There is no time zone %(name)s.") % {"name": rule_set.meter_zone}
+    if rule_set.preview_unit in {Unit.PARAGRAPHS, Unit.WORDS} and rule_set.preview_length < 1:
+        yield _("A preview of nothing is said by leaving it out.")
     if rule_set.meter_window == RuleSet.MeterWindow.DAYS and rule_set.meter_days < 1:
         yield _("Free reads that come back after no days never run out.")
 

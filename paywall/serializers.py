@@ -126,7 +126,7 @@ class FaceSerializer(serializers.Serializer[Any]):
     tags = serializers.ListField(child=serializers.CharField(), allow_null=True)
     authors = serializers.ListField(child=serializers.CharField(), allow_null=True)
     published_at = serializers.DateTimeField(allow_null=True)
-    teaser = serializers.CharField(allow_null=True)
+    teaser = serializers.CharField(allow_null=True, source="shown_teaser")
     words = serializers.IntegerField(allow_null=True)
 
 

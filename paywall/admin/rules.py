@@ -97,7 +97,8 @@ class RuleSetForm(_RuleSetForm):
         model = RuleSet
         fields = (
             "name", "otherwise_demand", "otherwise_products", "stranger_reads", "reader_reads", "meter_window",
-            "meter_days", "meter_zone", "stranger_offer", "reader_offer", "lapsed_offer",
+            "meter_days", "meter_zone", "preview_unit", "preview_length",
+            "stranger_offer", "reader_offer", "lapsed_offer",
         )  # fmt: skip
 
 
@@ -181,6 +182,7 @@ class RuleSetAdmin(_OnlyDrafts):
             _("Free reads"),
             {"fields": (("stranger_reads", "reader_reads"), ("meter_window", "meter_days", "meter_zone"))},
         ),
+        (_("Preview"), {"fields": (("preview_unit", "preview_length"),)}),
         (_("Offered first"), {"fields": (("stranger_offer", "reader_offer", "lapsed_offer"),)}),
     ]
 

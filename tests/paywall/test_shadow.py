@@ -209,6 +209,7 @@ class TestAdmin:
         whole = {
             "name": "Next", "otherwise_demand": "subscriber", "otherwise_products": ["premium"],
             "stranger_reads": 0, "reader_reads": 0, "meter_window": "month", "meter_days": 30, "meter_zone": "UTC",
+            "preview_unit": "", "preview_length": 3,
             "stranger_offer": "", "reader_offer": "", "lapsed_offer": "",
         }  # fmt: skip
         management = {"rules-TOTAL_FORMS": len(given), "rules-INITIAL_FORMS": 0}

@@ -1,0 +1,16 @@
+"""What workers do for the paywall, each on its schedule."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from paywall import articles
+
+_BATCH = 200
+
+
+@shared_task(name="paywall.cut_previews")
+def cut_previews() -> None:
+    """Cut previews as the live rules say, after others were published."""
+    while articles.cut_previews(limit=_BATCH) == _BATCH:
+        pass
