@@ -402,6 +402,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep the inbox, waiting customers and the outbox": {"task": "billing.sweep", "schedule": 10.0},
     "send mails left in the outbox": {"task": "accounts.sweep_mails", "schedule": 10.0},
     "cut previews by new rules": {"task": "paywall.cut_previews", "schedule": 60.0},
+    "forget free reads that count no more": {"task": "paywall.forget_free_reads", "schedule": 86400.0},
     "forget limits that have run out": {"task": "accounts.forget_limits", "schedule": 3600.0},
     "replay events that never arrived": {"task": "billing.replay_events", "schedule": 600.0},
     "look at customers at a boundary": {"task": "billing.sweep_boundaries", "schedule": 900.0},

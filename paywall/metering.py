@@ -8,7 +8,7 @@ back.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -16,6 +16,9 @@ from accounts.identity import Identity
 from accounts.models import User
 from paywall.decision.meter import MeterReading, MeterTerms, reading
 from paywall.models import FreeRead, Wallet
+
+# Longer than a draft of rules looks back, and than any window should be.
+_KEPT = timedelta(days=400)
 
 
 def read(identity: Identity, article: str, *, terms: MeterTerms, now: datetime) -> MeterReading:
@@ -30,7 +33,7 @@ def read_many(
     # A device that is handed out with this very answer has read nothing yet.
     is_new = identity.reader is None and identity.set_device
     owner = _owner(identity) if not is_new else None
-    spent = _spent(owner, terms=terms, at=now, known_at=now) if owner is not None else {}
+    spent = _spent(owner, terms=terms, at=now) if owner is not None else {}
     limit = terms.limit(is_known=identity.reader is not None)
     return {
         article: reading(spent, article=article, limit=limit, window=terms.window, at=now)
@@ -59,7 +62,7 @@ def spend(identity: Identity, article: str, *, terms: MeterTerms, now: datetime)
         return MeterReading(limit=0)
     with transaction.atomic():
         wallet = _lock(owner, reader=identity.reader)
-        spent = _spent(owner, terms=terms, at=now, known_at=now)
+        spent = _spent(owner, terms=terms, at=now)
         if article not in spent and len(spent) < limit:
             FreeRead.objects.create(wallet=wallet, article=article, spent_at=now)
             spent[article] = now
@@ -87,11 +90,28 @@ def merge(device: str, reader: User) -> int:
     return len(added)
 
 
-def _spent(owner: str, *, terms: MeterTerms, at: datetime, known_at: datetime) -> dict[str, datetime]:
-    """Return the articles that count at `at`, each with the moment from which it does."""
-    receipts = FreeRead.objects.filter(
-        wallet__owner=owner, spent_at__gte=terms.window.counts_since(at=at), spent_at__lte=min(at, known_at)
-    )
+def forget(*, now: datetime) -> int:
+    """Delete the receipts of devices that no window and no look back needs any more; return how many.
+
+    Those of readers stay as long as their account does.
+    """
+    old = FreeRead.objects.filter(wallet__reader=None, spent_at__lt=now - _KEPT)
+    deleted, _ = old.delete()
+    Wallet.objects.filter(reader=None).exclude(pk__in=FreeRead.objects.values("wallet")).delete()
+    return deleted
+
+
+def _spent(
+    owner: str, *, terms: MeterTerms, at: datetime, known_at: datetime | None = None
+) -> dict[str, datetime]:
+    """Return the articles that count at `at`, each with the moment from which it does.
+
+    Without `known_at` all receipts count, also those of a request that began after this one and was faster, or whose
+    clock is ahead.
+    """
+    receipts = FreeRead.objects.filter(wallet__owner=owner, spent_at__gte=terms.window.counts_since(at=at))
+    if known_at is not None:
+        receipts = receipts.filter(spent_at__lte=min(at, known_at))
     # Latest first: of two reads of one article, after a merge, the first stays.
     rows = receipts.order_by("-spent_at").values_list("article", "spent_at")
     return {article: moment for article, moment in rows if terms.window.counts_until(moment) > at}

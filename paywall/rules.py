@@ -25,6 +25,8 @@ from paywall.previews import Preview, Unit
 
 # Versions in use at one time: the live one, and those that staff explain the past with.
 _KEPT = 32
+# Receipts of devices are kept a little longer.
+_LONGEST_WINDOW = 366
 
 
 def of(article: Article) -> RuleBook:
@@ -151,6 +153,8 @@ def _mistakes_of_whole(rule_set: RuleSet, known: set[str]) -> Iterator[str]:
         yield _("A preview of nothing is said by leaving it out.")
     if rule_set.meter_window == RuleSet.MeterWindow.DAYS and rule_set.meter_days < 1:
         yield _("Free reads that come back after no days never run out.")
+    if rule_set.meter_window == RuleSet.MeterWindow.DAYS and rule_set.meter_days > _LONGEST_WINDOW:
+        yield _("Free reads come back after at most %(days)d days.") % {"days": _LONGEST_WINDOW}
 
 
 def _mistakes_of(row: Rule, known: set[str]) -> Iterator[str]:

@@ -117,6 +117,12 @@ class TestReading:
         assert read(site, "harbour-vote")["access"] == "teaser"
 
 
+def test_a_read_of_a_request_that_was_faster_counts() -> None:
+    for number in range(3):
+        metering.spend(SOMEBODY, f"a{number}", terms=MONTH, now=NOON + timedelta(seconds=1))
+    assert not metering.spend(SOMEBODY, "b", terms=MONTH, now=NOON).has_counted(at=NOON)
+
+
 class TestWindows:
     def test_a_calendar_month_begins_at_the_publishers_midnight(self) -> None:
         berlin = MeterTerms(3, 5, CalendarMonth("Europe/Berlin"))
@@ -189,6 +195,18 @@ def test_a_closed_account_leaves_no_wallet(mara: User) -> None:
     metering.spend(Identity(mara), "a", terms=MONTH, now=NOON)
     mara.delete()
     assert not FreeRead.objects.exists()
+
+
+def test_what_counts_no_more_is_forgotten_for_devices_only(mara: User) -> None:
+    long_ago = NOON - 401 * DAY
+    for who, when in (
+        (SOMEBODY, long_ago),
+        (Identity(None, device="other"), NOON),
+        (Identity(mara), long_ago),
+    ):
+        metering.spend(who, "a", terms=MONTH, now=when)
+    assert metering.forget(now=NOON) == 1
+    assert set(Wallet.objects.values_list("owner", flat=True)) == {"device:other", f"reader:{mara.public_id}"}
 
 
 def test_a_cookie_that_was_cleared_is_another_device(stranger: Client) -> None:

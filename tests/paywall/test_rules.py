@@ -114,6 +114,7 @@ class TestPublishing:
             ({"meter_zone": "Europe/Atlantis"}, "no time zone"),
             ({"meter_zone": "../etc"}, "no time zone"),
             ({"meter_window": "days", "meter_days": 0}, "never run out"),
+            ({"meter_window": "days", "meter_days": 367}, "at most 366 days"),
         ],
     )
     def test_of_a_whole_that_cannot_be_meant_is_refused(self, fields: dict[str, Any], told: str) -> None:
