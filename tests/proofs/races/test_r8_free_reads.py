@@ -19,7 +19,7 @@ from tests.proofs.conftest import Figure
 from tests.proofs.extent import extent
 from tests.proofs.races.races import at_once, tabs
 
-DEVICES, READERS = extent(ordinary=3, full=60), extent(ordinary=2, full=40)
+DEVICES, READERS = extent(ordinary=2, full=30), extent(ordinary=1, full=20)
 ARTICLES, TIMES, LIMIT = 8, 2, 3
 
 pytestmark = pytest.mark.django_db(transaction=True)
