@@ -1,16 +1,19 @@
-"""What the demo starts with: our products, the plans at the sandbox, staff. Stating it again changes nothing."""
+"""What the demo starts with: products and rules, the plans at the sandbox, staff. Stating it again changes nothing."""
 
 from __future__ import annotations
 
 import json
 import urllib.parse
 import urllib.request
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 
 from accounts.models import User
-from paywall.models import Product
+from paywall import rules
+from paywall.decision.article import Demand
+from paywall.models import Product, Rule
 
 STAFF_EMAIL = "admin@demo.example"
 STAFF_PASSWORD = "harbour-lights-2026"  # noqa: S105  printed on purpose, good for the demo only
@@ -41,6 +44,21 @@ def state_products_and_staff() -> None:
         Product.objects.update_or_create(slug=slug, defaults={"name": name, "description": description})
     if not User.objects.filter(email=STAFF_EMAIL).exists():
         User.objects.create_superuser(STAFF_EMAIL, STAFF_PASSWORD)
+
+
+def state_rules(*, now: datetime) -> None:
+    """Publish rules where none are live: science and sport can be tried, the rest is for subscribers."""
+    if rules.live() is not None:
+        return
+    first = rules.draft(name="The first rules", now=now)
+    first.otherwise_products = ["premium"]
+    first.stranger_reads, first.reader_reads = 1, 3
+    first.save()
+    Rule.objects.create(
+        rule_set=first, name="Science and sport can be tried", sections=["science", "sport"],
+        demand=Demand.METERED, products=["premium"],
+    )  # fmt: skip
+    rules.publish(first, by=None, now=now, reason="What the demo starts with.")
 
 
 def state_plans() -> None:

@@ -32,7 +32,7 @@ class Article:
     tags: tuple[str, ...]
     authors: tuple[str, ...]
     age: timedelta
-    demand: Demand
+    demand: Demand | None  # None: the paywall's rules say
     products: tuple[str, ...]
     marker: str
     picture_alt: str
@@ -57,7 +57,7 @@ class Statement(TypedDict):
     published_at: str
     teaser: str
     body: str
-    demand: Demand
+    demand: Demand | None
     products: list[str]
 
 
@@ -110,7 +110,7 @@ def _load(path: Path) -> Article:
         tags=tuple(about["tags"]),
         authors=tuple(about["authors"]),
         age=timedelta(days=about["days_ago"]),
-        demand=about["demand"],
+        demand=about.get("demand"),
         products=tuple(about.get("products", ())),
         marker=about["marker"],
         picture_alt=about["picture_alt"],

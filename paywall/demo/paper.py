@@ -233,7 +233,7 @@ def _lock(article: Article, decision: Decision | None) -> str:
     """Return the label of an article in a list: what opens it, or that it is open to this reader."""
     if article.demand == "free":
         return "free"
-    return "open_to_you" if decision and decision.access == "full" else article.demand
+    return "open_to_you" if decision and decision.access == "full" else article.demand or "subscriber"
 
 
 def _by_section(cards: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts import clock
 from billing import catalogue, gateway
 from config import demonstration
 from config.bootstrap import demo_ports
@@ -46,6 +47,7 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         call_command("createcachetable", verbosity=0)
         demonstration.state_products_and_staff()
+        demonstration.state_rules(now=clock.now())
         self._say("Starting sandbox, service, worker, schedule, relay and newspaper")
         supervisor.start(_programs(ports))
         try:

@@ -47,7 +47,7 @@ def test_the_picture_is_drawn(article: Article) -> None:
 
 def test_every_section_and_every_demand_has_articles() -> None:
     assert {article.section for article in articles.edition()} == set(articles.SECTIONS)
-    assert {article.demand for article in articles.edition()} == {"free", "registered", "subscriber"}
+    assert {article.demand for article in articles.edition()} == {"free", "registered", "subscriber", None}
 
 
 def test_statements_are_published_in_the_past_at_the_articles_address() -> None:
