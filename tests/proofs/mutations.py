@@ -12,9 +12,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.proofs.processes.services import Postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 _TESTS_FAILED = 1  # pytest's code; others say that it could not even run
@@ -30,6 +33,7 @@ class Mutation:
     new: str
     proof: str
     only: str = ""  # pytest's -k, where not all of that file is needed
+    is_on_postgres: bool = False  # where SQLite, with its one writer, does not need the guard
 
 
 MUTATIONS: tuple[Mutation, ...] = (
@@ -46,6 +50,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "condition=models.Q(('state', 'open')), fields=('reader',)",
         "condition=models.Q(('state', 'never')), fields=('reader',)",
         "races/test_r8_exactly_one.py",
+        is_on_postgres=True,
     ),
     Mutation(
         "a lease that ran out is taken over",
@@ -271,6 +276,24 @@ def without(mutation: Mutation, source: str) -> str:
     return source.replace(mutation.old, mutation.new)
 
 
+@contextmanager
+def _environment(mutation: Mutation) -> Iterator[dict[str, str]]:
+    """Yield the environment of a run in its ordinary extent, on a database of its own."""
+    plain = {name: value for name, value in os.environ.items() if name not in {"PROOFS", "DATABASE_URL"}}
+    if not mutation.is_on_postgres:
+        yield plain
+        return
+    # Not under pytest's folders or our own: Postgres, which does not run as root, could not reach it there.
+    with tempfile.TemporaryDirectory(prefix="paywall-pg-") as folder:
+        server = Postgres(folder=Path(folder))
+        server.create()
+        server.start()
+        try:
+            yield {**plain, "DATABASE_URL": server.new_database()}
+        finally:
+            server.stop()
+
+
 def _run_without(mutation: Mutation) -> tuple[int, str]:
     with tempfile.TemporaryDirectory(prefix="paywall-mutation-") as folder:
         tree = Path(folder) / "tree"
@@ -279,14 +302,15 @@ def _run_without(mutation: Mutation) -> tuple[int, str]:
         file.write_text(without(mutation, file.read_text(encoding="utf-8")), encoding="utf-8")
         only = ["-k", mutation.only] if mutation.only else []
         command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider"]
-        done = subprocess.run(
-            [*command, f"tests/proofs/{mutation.proof}", *only],
-            cwd=tree,
-            env={name: value for name, value in os.environ.items() if name != "PROOFS"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        with _environment(mutation) as environment:
+            done = subprocess.run(
+                [*command, f"tests/proofs/{mutation.proof}", *only],
+                cwd=tree,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
         return done.returncode, done.stdout + done.stderr
 
 
