@@ -12,14 +12,15 @@ from datetime import datetime
 
 from accounts.identity import Identity
 from accounts.models import User
-from paywall import articles, entitlements, explanation, metering, rules
+from paywall import articles, entitlements, explanation, metering, places, rules, usage
 from paywall.decision.article import Demand
-from paywall.decision.facts import Facts, Grant, ReaderFacts
+from paywall.decision.facts import Facts, Grant, InstitutionPass, ReaderFacts
 from paywall.decision.policy import Decision, decide
 from paywall.decision.reasons import Access, Reason
 from paywall.decision.rules import RuleBook
 from paywall.explanation import Explanation
 from paywall.models import Article
+from paywall.places import Directory
 
 _FOR_ALL = frozenset({Demand.FREE, Demand.REGISTERED})
 
@@ -42,9 +43,11 @@ def peek(identity: Identity, article: Article, *, now: datetime) -> Decision:
 
 
 def spend(identity: Identity, article: Article, *, now: datetime) -> Decision:
-    """Decide, and use a free read where that is what opens the article."""
+    """Decide, and use a free read where that is what opens the article; count what an institution opens."""
     facts = _gathered(identity, article, now=now)
     decision = decide(facts)
+    if decision.reason is Reason.INSTITUTION and facts.institution is not None:
+        usage.count(facts.institution.key, article.id, now=now)
     terms = facts.rules.meter
     if decision.reason is not Reason.METERED or terms is None or _is_paid_for(decision, now=now):
         return decision
@@ -69,31 +72,44 @@ def check_many(
     asked = tuple(wanted)
     grants = _grants(identity.reader, asked, now=now)
     facts = [_facts(article, identity.reader, grants, book=rules.of(article), now=now) for article in asked]
+    if asked:
+        facts = _with_places(identity, facts, directory=places.of(asked[0]))
     return tuple(zip(asked, map(decide, _with_meter(identity, facts, now=now)), strict=True))
 
 
-def explain(reader: User | None, article: Article, *, at: datetime, known_at: datetime) -> Explanation:
+def explain(
+    reader: User | None, article: Article, *, at: datetime, known_at: datetime, network: str | None = None
+) -> Explanation:
     """Tell what was or will be decided at `at` by what we knew at `known_at`, step by step and fact by fact.
 
-    Rights, rules and free reads are told with their full history. The article and the account are told as they are
-    now, and `caveats` say so where that may differ. Whoever is no reader is told as on a device that has read nothing.
+    Rights, rules and free reads are told with their full history. The article, the account and institutions are told
+    as they are now, and `caveats` say so where that may differ. Whoever is no reader is told as on a device that has
+    read nothing. `network` is the address from which somebody comes.
     """
     rows = entitlements.known(reader, at=known_at) if reader is not None else ()
     grants = tuple(map(entitlements.grant_of, rows))
     # What nobody has published yet decides nothing, also where a later moment is asked about.
     facts = _facts(article, reader, grants, book=rules.as_of(min(at, known_at)), now=at)
+    facts = _with_places(Identity(reader, network=network), [facts], directory=places.of(article))[0]
     if _asks_meter(facts) and (terms := facts.rules.meter) is not None:
         meter = metering.as_of(reader, article.id, terms=terms, at=at, known_at=known_at)
         facts = replace(facts, meter=meter)
     return explanation.of(
-        decide(facts), facts=facts, article=article, reader=reader, rows=rows, known_at=known_at
+        decide(facts),
+        facts=facts,
+        article=article,
+        reader=reader,
+        rows=rows,
+        known_at=known_at,
+        network=network,
     )
 
 
 def _gathered(identity: Identity, article: Article, *, now: datetime) -> Facts:
     grants = _grants(identity.reader, [article], now=now)
-    facts = _facts(article, identity.reader, grants, book=rules.of(article), now=now)
-    return _with_meter(identity, [facts], now=now)[0]
+    facts = [_facts(article, identity.reader, grants, book=rules.of(article), now=now)]
+    facts = _with_places(identity, facts, directory=places.of(article))
+    return _with_meter(identity, facts, now=now)[0]
 
 
 def _facts(
@@ -110,6 +126,28 @@ def _grants(reader: User | None, wanted: Iterable[Article], *, now: datetime) ->
     if reader is None or all(article.demand in _FOR_ALL for article in wanted):
         return ()
     return entitlements.snapshot(reader, now=now)
+
+
+def _with_places(identity: Identity, gathered: list[Facts], *, directory: Directory) -> list[Facts]:
+    """Add the right of the institution that whoever asks is of: by network, else by a proven address.
+
+    Whether an address is proven costs a statement, so it is asked where the answer opens something.
+    """
+    here, reader = directory.by_network(identity.network), identity.reader
+    if here is not None and here.is_active:
+        gathered = [replace(facts, institution=here.right) for facts in gathered]
+    home = directory.by_email(reader.email) if reader is not None else None
+    if reader is None or home is None or not home.is_active:
+        return gathered
+    if not any(_lets_in(home.right, facts) for facts in gathered) or not reader.email_is_proven:
+        return gathered
+    return [
+        replace(facts, institution=home.right) if _lets_in(home.right, facts) else facts for facts in gathered
+    ]
+
+
+def _lets_in(right: InstitutionPass, facts: Facts) -> bool:
+    return right.opens(facts.ask, at=facts.now) and decide(facts).access is Access.TEASER
 
 
 def _with_meter(identity: Identity, gathered: list[Facts], *, now: datetime) -> list[Facts]:

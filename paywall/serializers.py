@@ -231,6 +231,9 @@ class ExplainQuerySerializer(serializers.Serializer[Any]):
 
     at = MomentField(required=False)
     known_at = MomentField(required=False)
+    network = serializers.IPAddressField(
+        required=False, help_text="The network address from which somebody comes; none where left out."
+    )
 
 
 class ExplainedStepSerializer(serializers.Serializer[Any]):

@@ -36,6 +36,13 @@ _VARY = "Cookie, Authorization, X-Session-Token, X-Device-Id, Origin, Accept-Lan
 _ID_LENGTH = Article._meta.get_field("id").max_length or 0
 
 _READER = OpenApiParameter("reader", str, description="A reader's public id; for site keys only.")
+_NETWORK = OpenApiParameter(
+    identity.READER_ADDRESS_HEADER,
+    str,
+    OpenApiParameter.HEADER,
+    description="The network address from which the reader comes; for site keys only, which lend nobody their own.",
+)
+_ON_BEHALF = [_READER, _NETWORK]
 
 
 class PersonalView(APIView):
@@ -68,7 +75,7 @@ class ArticleView(PersonalView):
     @extend_schema(
         operation_id="article_retrieve",
         summary="The public face of an article, and what this reader may see of it",
-        parameters=[_READER],
+        parameters=_ON_BEHALF,
         responses=ArticleSerializer,
     )
     def get(self, request: Request, article_id: str) -> Response:
@@ -137,7 +144,7 @@ class AccessView(PersonalView):
     @extend_schema(
         operation_id="article_access",
         summary="A decision; spends nothing",
-        parameters=[_READER],
+        parameters=_ON_BEHALF,
         responses=DecisionSerializer,
     )
     def get(self, request: Request, article_id: str) -> Response:
@@ -154,7 +161,7 @@ class ReadView(PersonalView):
     @extend_schema(
         operation_id="article_read",
         summary="Open an article: a decision, and the body where access is full",
-        parameters=[_READER],
+        parameters=_ON_BEHALF,
         request=None,
         responses=ReadSerializer,
     )
@@ -174,7 +181,7 @@ class BatchView(PersonalView):
     @extend_schema(
         operation_id="access_batch",
         summary="Many decisions at once; spends nothing",
-        parameters=[_READER],
+        parameters=_ON_BEHALF,
         request=BatchSerializer,
         responses=BatchAnswerSerializer,
     )
@@ -246,7 +253,8 @@ class ExplainView(PersonalView):
         now = clock.now()
         at, known_at = query.validated_data.get("at", now), query.validated_data.get("known_at", now)
         article = articles.for_decision(article_id)
-        told = access.explain(self.who.reader, article, at=at, known_at=known_at)
+        network = query.validated_data.get("network")
+        told = access.explain(self.who.reader, article, at=at, known_at=known_at, network=network)
         answer = {
             "at": told.at,
             "known_at": told.known_at,

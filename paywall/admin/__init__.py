@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from paywall.admin import reading, rules
+from paywall.admin import places, reading, rules
 
-__all__ = ["reading", "rules"]
+__all__ = ["places", "reading", "rules"]

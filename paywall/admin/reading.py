@@ -75,6 +75,11 @@ class ExplainForm(forms.Form):
         required=False, label=_("Reader"), help_text=_("E-mail address or public id; empty for a stranger.")
     )
     article = forms.CharField(label=_("Article"), help_text=_("Id or address."))
+    network = forms.GenericIPAddressField(
+        required=False,
+        label=_("Network address"),
+        help_text=_("From where the reader comes; empty for anywhere."),
+    )
     at = forms.DateTimeField(
         required=False,
         label=_("At"),
@@ -207,7 +212,13 @@ def explain_url(**given: str) -> str:
 
 def _explained(asked: dict[str, Any], *, now: datetime) -> dict[str, object]:
     reader, article = asked["reader"], asked["article"]
-    told = access.explain(reader, article, at=asked["at"] or now, known_at=asked["known_at"] or now)
+    told = access.explain(
+        reader,
+        article,
+        at=asked["at"] or now,
+        known_at=asked["known_at"] or now,
+        network=asked["network"] or None,
+    )
     return {"told": told, "answer": answers.to(reader, article, told.decision, now=told.at)}
 
 

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 APPS = ("accounts", "billing", "config", "paywall")
 # Only staff see these, or nobody does.
 NOT_FOR_READERS = re.compile(
-    r"/(admin|models|sandbox|migrations|demo)/|/(admin|models|checks|apps|settings|explanation|rules|shadow)\.py$"
+    r"/(admin|models|sandbox|migrations|demo)/|/(admin|models|checks|apps|settings|explanation|networks|rules|shadow)\.py$"
 )
 KEYWORDS: dict[str, Any] = {
     **dict.fromkeys(("_", "gettext", "gettext_lazy")),

@@ -29,7 +29,7 @@ from paywall.models import Article
 from tests.billing.market import served
 from tests.factories.accounts import a_mail, a_member_of_staff, a_reader
 from tests.factories.billing import Shop, a_shop
-from tests.factories.paywall import DAY, NOON, article, entitle, failed, grant, product
+from tests.factories.paywall import DAY, NOON, article, entitle, failed, grant, institution, product
 from tests.paywall.conftest import SITE
 from tests.proofs.leaks import leaks
 
@@ -143,6 +143,7 @@ def _leave_records(ben: User) -> None:
     ReconcileRun.objects.create(started_at=NOON)
     Group.objects.create(name="Desk")
     rules.draft(name="Never published: it would open nothing", now=NOON)
+    institution("192.0.2.0/24", domains=["uni.example"])
     EmailAddress.objects.get_or_create(
         user=ben, email=ben.email, defaults={"verified": True, "primary": True}
     )

@@ -1,8 +1,7 @@
-"""What may be read, and the rights of readers with their history."""
+"""What may be read, what it asks, and the rights of readers with their history."""
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
 
 from django.conf import settings
@@ -12,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from paywall.decision.article import Demand
 from paywall.decision.facts import Suspension
+from paywall.models.places import DirectoryVersion, new_key
 
 _DEMANDS = [(demand.value, demand.value) for demand in Demand]
 _FOR_PRODUCTS = [demand.value for demand in Demand if demand.is_for_products]
@@ -52,9 +52,15 @@ class ArticleQuerySet(models.QuerySet["Article"]):
         return self.defer("body").with_rules()
 
     def with_rules(self) -> ArticleQuerySet:
-        """Say beside each article which rules are live (`live_rules`), so that a decision costs no statement more."""
+        """Say beside each article which rules are live (`live_rules`) and how the directory of places is (`directory`).
+
+        Both are kept by each process; so a decision costs no statement more.
+        """
         live = RuleSet.objects.filter(state=RuleSet.State.LIVE).values("key")[:1]
-        return self.annotate(live_rules=models.Subquery(live))
+        return self.annotate(
+            live_rules=models.Subquery(live),
+            directory=models.Subquery(DirectoryVersion.objects.values("key")[:1]),
+        )
 
 
 class Article(models.Model):
@@ -112,10 +118,6 @@ class Article(models.Model):
         return self.title
 
 
-def _new_key() -> str:
-    return secrets.token_urlsafe(12)
-
-
 class RuleSet(models.Model):
     """One version of the publisher's rules: a draft that staff edit, then live and as it is for ever.
 
@@ -135,7 +137,7 @@ class RuleSet(models.Model):
         MONTH = "month", _("on the first of each month")
         DAYS = "days", _("each so many days after it was used")
 
-    key = models.CharField(max_length=20, unique=True, default=_new_key, editable=False)
+    key = models.CharField(max_length=20, unique=True, default=new_key, editable=False)
     name = models.CharField(_("name"), max_length=120)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.DRAFT, editable=False)
     created_at = models.DateTimeField(_("created"), editable=False)
