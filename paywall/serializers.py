@@ -157,6 +157,16 @@ class ArticlePageSerializer(serializers.Serializer[Any]):
     next = CursorField(allow_null=True, help_text="Ask for `?cursor=` this; null at the end.")
 
 
+class MarkupQuerySerializer(serializers.Serializer[Any]):
+    """What on the article's page the wall withholds."""
+
+    selector = serializers.RegexField(
+        r"^\.[A-Za-z_-][A-Za-z0-9_-]{0,79}\Z",
+        default=".paywall",
+        help_text="A class, as search engines want it.",
+    )
+
+
 class PageQuerySerializer(serializers.Serializer[Any]):
     """Where in the list to go on."""
 

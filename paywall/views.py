@@ -5,6 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
@@ -15,9 +17,10 @@ from rest_framework.views import APIView
 from accounts import clock, identity
 from accounts.authentication import IsSite
 from accounts.identity import Identity
-from paywall import access, answers, articles
+from paywall import access, answers, articles, markup
 from paywall.decision.reasons import Access, Reason, Remedy
 from paywall.models import Article
+from paywall.renderers import EmbeddableJsonRenderer, LinkedDataRenderer
 from paywall.serializers import (
     ArticlePageSerializer,
     ArticleSerializer,
@@ -27,6 +30,7 @@ from paywall.serializers import (
     ExplainQuerySerializer,
     ExplanationSerializer,
     FaceSerializer,
+    MarkupQuerySerializer,
     PageQuerySerializer,
     ReadSerializer,
     StatementSerializer,
@@ -116,6 +120,34 @@ class ArticleView(PersonalView):
         """Forget the article."""
         articles.remove(article_id)
         return Response(status=HTTPStatus.NO_CONTENT)
+
+
+class MarkupView(PersonalView):
+    """What search engines are told of an article."""
+
+    renderer_classes = [LinkedDataRenderer, EmbeddableJsonRenderer]
+
+    @extend_schema(
+        operation_id="article_markup",
+        summary="JSON-LD of an article, ready to stand in a script element of its page",
+        description="The same for everybody. 204 while nobody may know of the article.",
+        parameters=[MarkupQuerySerializer],
+        responses={
+            (200, "application/ld+json"): OpenApiTypes.OBJECT,
+            204: OpenApiResponse(description="There is nothing to say."),
+        },
+    )
+    def get(self, request: Request, article_id: str) -> Response:
+        """Answer with the markup."""
+        query = MarkupQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        told = markup.json_ld(
+            articles.public_face(article_id),
+            publication=settings.SITE_NAME,
+            selector=query.validated_data["selector"],
+            now=clock.now(),
+        )
+        return Response(told) if told is not None else Response(status=HTTPStatus.NO_CONTENT)
 
 
 class ArticleListView(PersonalView):

@@ -126,6 +126,7 @@ API: Mapping[str, Row] = {
     "session": _everybody(LOOK),
     "me": Row(LOG_IN, "-----yy", NOT_ME, dict.fromkeys(_STAFF, "-----ny")),
     "paywall:access": _everybody(LOOK),
+    "paywall:markup": _everybody(LOOK),
     "paywall:read": _everybody("--y---y"),
     "paywall:batch": _everybody("--y---y"),
     # Who holds no right to the article is refused; where signing in might help, it is asked for.
