@@ -24,6 +24,7 @@ from accounts.models import User
 DEVICE_HEADER = "X-Device-Id"
 # What a site, which asks from an address of its own, may say of the reader it asks for.
 READER_ADDRESS_HEADER = "X-Reader-Address"
+READER_AGENT_HEADER = "X-Reader-Agent"
 # Browsers keep no cookie for longer.
 _DEVICE_COOKIE_AGE = 400 * 24 * 3600
 
@@ -41,7 +42,7 @@ class Identity:
 
     `device` is a stable opaque id to count by; `device_token` is its signed form, the only one that is ever handed
     out; `set_device` says that the device is new and the answer should hand it out (`remember`). `network` is the
-    network address from which the reader comes, None where that is not known.
+    network address from which the reader comes, None where that is not known; `agent` is what the client calls itself.
     """
 
     reader: User | None
@@ -50,12 +51,14 @@ class Identity:
     device_token: str | None = None
     set_device: bool = False
     network: str | None = None
+    agent: str = ""
 
 
 def of(request: HttpRequest | Request) -> Identity:
     """Return who is asking. A site may name a reader with `?reader=<public id>`; nobody else can.
 
     A site lends nobody its own network address: it states the reader's in `X-Reader-Address`, or there is none.
+    Likewise it says in `X-Reader-Agent` what the reader's client calls itself.
     Asked twice for one request, the answer is the same, a new device included.
 
     :raises ReaderUnknown: a site named a reader whom we do not have.
@@ -72,6 +75,7 @@ def of(request: HttpRequest | Request) -> Identity:
             site=site.name,
             device_token=token,
             network=_stated_network(plain),
+            agent=plain.headers.get(READER_AGENT_HEADER, ""),
         )
     reader = request.user if isinstance(request.user, User) else None
     presented = _presented_device(plain)
@@ -82,6 +86,7 @@ def of(request: HttpRequest | Request) -> Identity:
         device_token=token,
         set_device=presented is None,
         network=network_of(plain),
+        agent=plain.headers.get("User-Agent", ""),
     )
 
 

@@ -400,6 +400,9 @@ CELERY_BEAT_SCHEDULE = {
     "sweep the inbox, waiting customers and the outbox": {"task": "billing.sweep", "schedule": 10.0},
     "send mails left in the outbox": {"task": "accounts.sweep_mails", "schedule": 10.0},
     "forget limits that have run out": {"task": "accounts.forget_limits", "schedule": 3600.0},
+    # Both ask nobody anything while staff have decided nothing about crawlers.
+    "read the networks of crawlers": {"task": "paywall.refresh_crawler_lists", "schedule": 600.0},
+    "ask DNS about crawlers": {"task": "paywall.prove_crawlers", "schedule": 30.0},
     "replay events that never arrived": {"task": "billing.replay_events", "schedule": 600.0},
     "look at customers at a boundary": {"task": "billing.sweep_boundaries", "schedule": 900.0},
     "look at the customers not seen for longest": {"task": "billing.sweep_stale", "schedule": 3600.0},

@@ -13,6 +13,8 @@ from datetime import datetime
 from accounts.identity import Identity
 from accounts.models import User
 from paywall import articles, entitlements, explanation, metering, places, rules, usage
+from paywall.crawlers import claims
+from paywall.crawlers.claims import Claim
 from paywall.decision.article import Demand
 from paywall.decision.facts import Facts, Grant, InstitutionPass, ReaderFacts
 from paywall.decision.policy import Decision, decide
@@ -74,23 +76,34 @@ def check_many(
     facts = [_facts(article, identity.reader, grants, book=rules.of(article), now=now) for article in asked]
     if asked:
         facts = _with_places(identity, facts, directory=places.of(asked[0]))
+        facts = _with_crawler(facts, claims.of(identity, asked[0]), now=now)
     return tuple(zip(asked, map(decide, _with_meter(identity, facts, now=now)), strict=True))
 
 
 def explain(
-    reader: User | None, article: Article, *, at: datetime, known_at: datetime, network: str | None = None
+    reader: User | None,
+    article: Article,
+    *,
+    at: datetime,
+    known_at: datetime,
+    network: str | None = None,
+    agent: str = "",
 ) -> Explanation:
     """Tell what was or will be decided at `at` by what we knew at `known_at`, step by step and fact by fact.
 
-    Rights, rules and free reads are told with their full history. The article, the account and institutions are told
-    as they are now, and `caveats` say so where that may differ. Whoever is no reader is told as on a device that has
-    read nothing. `network` is the address from which somebody comes.
+    Rights, rules and free reads are told with their full history. The article, the account, institutions and
+    crawlers are told as they are now, and `caveats` say so where that may differ. Whoever is no reader is told as on a
+    device that has read nothing. `network` is the address from which somebody comes, `agent` what the client calls
+    itself.
     """
     rows = entitlements.known(reader, at=known_at) if reader is not None else ()
     grants = tuple(map(entitlements.grant_of, rows))
     # What nobody has published yet decides nothing, also where a later moment is asked about.
     facts = _facts(article, reader, grants, book=rules.as_of(min(at, known_at)), now=at)
-    facts = _with_places(Identity(reader, network=network), [facts], directory=places.of(article))[0]
+    who = Identity(reader, network=network, agent=agent)
+    facts = _with_places(who, [facts], directory=places.of(article))[0]
+    if (claim := claims.of(who, article)) is not None and decide(facts).access is Access.TEASER:
+        facts = replace(facts, crawler=claims.find(claim, now=at).right)
     if _asks_meter(facts) and (terms := facts.rules.meter) is not None:
         meter = metering.as_of(reader, article.id, terms=terms, at=at, known_at=known_at)
         facts = replace(facts, meter=meter)
@@ -109,6 +122,7 @@ def _gathered(identity: Identity, article: Article, *, now: datetime) -> Facts:
     grants = _grants(identity.reader, [article], now=now)
     facts = [_facts(article, identity.reader, grants, book=rules.of(article), now=now)]
     facts = _with_places(identity, facts, directory=places.of(article))
+    facts = _with_crawler(facts, claims.of(identity, article), now=now)
     return _with_meter(identity, facts, now=now)[0]
 
 
@@ -148,6 +162,16 @@ def _with_places(identity: Identity, gathered: list[Facts], *, directory: Direct
 
 def _lets_in(right: InstitutionPass, facts: Facts) -> bool:
     return right.opens(facts.ask, at=facts.now) and decide(facts).access is Access.TEASER
+
+
+def _with_crawler(gathered: list[Facts], claim: Claim | None, *, now: datetime) -> list[Facts]:
+    """Add what a proven crawler is shown, where not everybody is shown all; what is unknown is found out later."""
+    if claim is None or all(decide(facts).access is not Access.TEASER for facts in gathered):
+        return gathered
+    finding = claims.find(claim, now=now)
+    if finding.asks_dns:
+        claims.ask_dns(claim, now=now)
+    return [replace(facts, crawler=finding.right) for facts in gathered]
 
 
 def _with_meter(identity: Identity, gathered: list[Facts], *, now: datetime) -> list[Facts]:

@@ -21,7 +21,3 @@ class RulesMissing(PaywallError):
 
 class RulesRefused(PaywallError):
     """A draft cannot be published: it holds mistakes, it is none, or a payer would lose; the text says which."""
-
-
-class NetworkRefused(PaywallError):
-    """What was given is no network, or none that could belong to one place; the text says which."""

@@ -74,6 +74,7 @@ def of(
             *_right_facts(rows, at=at),
             *_meter_facts(facts),
             *_place_facts(facts, network),
+            *_crawler_facts(facts),
         ),
         caveats=_caveats(article, reader, known_at=known_at),
     )
@@ -137,6 +138,17 @@ def _place_facts(facts: Facts, network: str | None) -> tuple[ExplainedFact, ...]
     term = f"from {_moment(place.since) or 'ever'} until {_moment(place.until) or 'without end'}"
     opens = f"{place.name} opens {', '.join(place.products)}, {term}"
     return (*asked, ExplainedFact("institution", opens, f"{place.source}, as it is now"))
+
+
+def _crawler_facts(facts: Facts) -> tuple[ExplainedFact, ...]:
+    crawler = facts.crawler
+    if crawler is None:
+        return ()
+    return (
+        ExplainedFact(
+            "crawler", f"{crawler.name} is shown {crawler.access}", f"{crawler.source}, as it is now"
+        ),
+    )
 
 
 def _reader_facts(reader: User | None) -> tuple[ExplainedFact, ...]:

@@ -6,14 +6,19 @@ refused: a mistyped length must not open the paper to a continent.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from django.utils.translation import gettext as _
 
-from paywall.errors import NetworkRefused
-
 Address = IPv4Address | IPv6Address
+
+
+class NetworkRefused(ValueError):
+    """What was given is no network, or none that could belong to one place; the text says which."""
+
 
 # Nobody's network is larger: the widest that one organisation was ever given.
 _WIDEST = {4: 8, 6: 19}
@@ -40,6 +45,31 @@ class Network:
     last: str
 
 
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """Many networks, of which some may lie within others; `in` says whether one of them holds a place."""
+
+    _firsts: tuple[str, ...]
+    _lasts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, cidrs: Iterable[str]) -> Ranges:
+        """Return the ranges of networks that were read before."""
+        firsts: list[str] = []
+        lasts: list[str] = []
+        for network in sorted((of(ip_network(cidr)) for cidr in cidrs), key=lambda each: each.first):
+            if lasts and network.first <= lasts[-1]:
+                lasts[-1] = max(lasts[-1], network.last)
+            else:
+                firsts.append(network.first)
+                lasts.append(network.last)
+        return cls(tuple(firsts), tuple(lasts))
+
+    def __contains__(self, place: object) -> bool:
+        index = bisect_right(self._firsts, place) - 1 if isinstance(place, str) else -1
+        return index >= 0 and str(place) <= self._lasts[index]
+
+
 def place_of(address: str) -> str | None:
     """Return where an address stands in the order of all addresses; None for what is no address.
 
@@ -47,6 +77,14 @@ def place_of(address: str) -> str | None:
     """
     try:
         return _place(_plain(ip_address(address)))
+    except ValueError:
+        return None
+
+
+def plain(address: str) -> str | None:
+    """Return an address in its one spelling; None for what is no address."""
+    try:
+        return str(_plain(ip_address(address)))
     except ValueError:
         return None
 

@@ -13,7 +13,15 @@ from accounts import identity
 from accounts.models import User
 from accounts.signals import reader_closing
 from paywall import metering
-from paywall.models import DirectoryVersion, EmailDomain, Entitlement, Institution, Network, Wallet
+from paywall.models import (
+    CrawlerPolicy,
+    DirectoryVersion,
+    EmailDomain,
+    Entitlement,
+    Institution,
+    Network,
+    Wallet,
+)
 
 
 @receiver(reader_closing, dispatch_uid="paywall.forget_a_closing_reader")
@@ -32,10 +40,10 @@ def merge_free_reads(request: HttpRequest, user: User, **_kwargs: Any) -> None:
 
 
 def renew_the_directory(**_kwargs: Any) -> None:
-    """Let every process read the directory of places again; rows also go with those that they belong to."""
+    """Let every process read again what it keeps of places and crawlers; rows also go with those they belong to."""
     DirectoryVersion.renew()
 
 
-for _part in (Institution, Network, EmailDomain):
+for _part in (Institution, Network, EmailDomain, CrawlerPolicy):
     for _change in (post_save, post_delete):
         _change.connect(renew_the_directory, sender=_part, dispatch_uid=f"paywall.renew_for_{_part.__name__}")

@@ -244,6 +244,9 @@ class ExplainQuerySerializer(serializers.Serializer[Any]):
     network = serializers.IPAddressField(
         required=False, help_text="The network address from which somebody comes; none where left out."
     )
+    agent = serializers.CharField(
+        required=False, max_length=500, help_text="What the client calls itself: who claims to be a crawler?"
+    )
 
 
 class ExplainedStepSerializer(serializers.Serializer[Any]):

@@ -46,7 +46,13 @@ _NETWORK = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="The network address from which the reader comes; for site keys only, which lend nobody their own.",
 )
-_ON_BEHALF = [_READER, _NETWORK]
+_AGENT = OpenApiParameter(
+    identity.READER_AGENT_HEADER,
+    str,
+    OpenApiParameter.HEADER,
+    description="What the reader's client calls itself (User-Agent); for site keys only.",
+)
+_ON_BEHALF = [_READER, _NETWORK, _AGENT]
 
 
 class PersonalView(APIView):
@@ -285,8 +291,10 @@ class ExplainView(PersonalView):
         now = clock.now()
         at, known_at = query.validated_data.get("at", now), query.validated_data.get("known_at", now)
         article = articles.for_decision(article_id)
-        network = query.validated_data.get("network")
-        told = access.explain(self.who.reader, article, at=at, known_at=known_at, network=network)
+        asks_from = {
+            name: query.validated_data[name] for name in ("network", "agent") if name in query.validated_data
+        }
+        told = access.explain(self.who.reader, article, at=at, known_at=known_at, **asks_from)
         answer = {
             "at": told.at,
             "known_at": told.known_at,

@@ -36,7 +36,7 @@ else:
     _Admin = admin.ModelAdmin  # generic to the type checker only
 
 
-class _ReadOnly(ShownOnly):
+class ReadOnly(ShownOnly):
     """A list that staff may look at and nobody may change here."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -80,6 +80,12 @@ class ExplainForm(forms.Form):
         label=_("Network address"),
         help_text=_("From where the reader comes; empty for anywhere."),
     )
+    agent = forms.CharField(
+        required=False,
+        max_length=500,
+        label=_("User agent"),
+        help_text=_("Of a client that says it is a crawler."),
+    )
     at = forms.DateTimeField(
         required=False,
         label=_("At"),
@@ -122,7 +128,7 @@ class ExplainForm(forms.Form):
 
 
 @admin.register(Article)
-class ArticleAdmin(_ReadOnly):
+class ArticleAdmin(ReadOnly):
     """Articles as the CMS stated them, and the way to the explanation of any decision about them."""
 
     list_display = ("title", "id", "section", "demand", "asks_for", "published_at", "explain_link")
@@ -165,7 +171,7 @@ class ArticleAdmin(_ReadOnly):
 
 
 @admin.register(Entitlement)
-class EntitlementAdmin(_ReadOnly):
+class EntitlementAdmin(ReadOnly):
     """Every right that anybody ever had, from when to when, and from when to when we knew."""
 
     list_display = (
@@ -218,6 +224,7 @@ def _explained(asked: dict[str, Any], *, now: datetime) -> dict[str, object]:
         at=asked["at"] or now,
         known_at=asked["known_at"] or now,
         network=asked["network"] or None,
+        agent=asked["agent"],
     )
     return {"told": told, "answer": answers.to(reader, article, told.decision, now=told.at)}
 

@@ -139,10 +139,11 @@ class InstitutionPass:
 
 @dataclass(frozen=True, slots=True)
 class CrawlerPass:
-    """A crawler that proved to be whose it says, and how much its class is shown."""
+    """A crawler that proved to be whose it says, by what, and how much its class is shown."""
 
     name: str
     access: Access
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

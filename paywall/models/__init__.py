@@ -1,7 +1,8 @@
-"""What may be read, the rights of readers with their history, and the places whose readers are known by them."""
+"""What may be read, the rights of readers with their history, places whose readers are known by them, and crawlers."""
 
 from __future__ import annotations
 
+from paywall.models.crawlers import CrawlerList, CrawlerPolicy, CrawlerProof
 from paywall.models.places import DirectoryVersion, EmailDomain, Institution, InstitutionUse, Network
 from paywall.models.reading import (
     Article,
@@ -18,6 +19,9 @@ from paywall.models.reading import (
 __all__ = [
     "Article",
     "ArticleQuerySet",
+    "CrawlerList",
+    "CrawlerPolicy",
+    "CrawlerProof",
     "DirectoryVersion",
     "EmailDomain",
     "Entitlement",

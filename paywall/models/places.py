@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from paywall import networks
-from paywall.errors import NetworkRefused
+from paywall.networks import NetworkRefused
 
 # Where anybody gets an address.
 _OF_EVERYBODY = frozenset(

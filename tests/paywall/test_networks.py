@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paywall import networks
-from paywall.errors import NetworkRefused
+from paywall.networks import NetworkRefused
 
 
 def read(text: str) -> networks.Network:

@@ -211,13 +211,15 @@ _MORE_THAN_MIRRORED: Mapping[str, Mapping[str, _DESK]] = {
     "accounts_user": {**_EDITED, **_ADDED},
     "auth_group": {**_EDITED, **_ADDED, **_DELETED},
     "mfa_authenticator": _DELETED,
+    "paywall_crawlerpolicy": {**_EDITED, **_ADDED, **_DELETED},
     "paywall_institution": {**_EDITED, **_ADDED, **_DELETED},
     "paywall_product": {**_EDITED, **_ADDED},
     "paywall_ruleset": {**_EDITED, **_ADDED, **_DELETED, "publish": (NOT_ME, NOT_ME, ALL)},
 }
 _MODELS = (
     "accounts_mail", "accounts_session", "accounts_user", "auth_group", "mfa_authenticator",
-    "paywall_article", "paywall_entitlement", "paywall_institution", "paywall_product", "paywall_ruleset",
+    "paywall_article", "paywall_crawlerlist", "paywall_crawlerpolicy", "paywall_crawlerproof",
+    "paywall_entitlement", "paywall_institution", "paywall_product", "paywall_ruleset",
     "billing_checkoutattempt", "billing_cursor", "billing_customer", "billing_invoice", "billing_openproduct",
     "billing_outboundcall", "billing_paymentmethod", "billing_plan", "billing_price", "billing_reconcilerun",
     "billing_stripeevent", "billing_subscription",
