@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models.functions import Lower
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from paywall import networks
@@ -147,7 +147,7 @@ class Network(models.Model):
         others = Network.objects.exclude(pk=self.pk).select_related("institution")
         other = others.filter(first__lte=read.last).order_by("-first").first()
         if other is not None and other.last >= read.first:
-            told = _now("%(network)s shares addresses with %(other)s of %(institution)s.")
+            told = gettext("%(network)s shares addresses with %(other)s of %(institution)s.")
             raise ValidationError(
                 {"cidr": told % {"network": read.cidr, "other": other.cidr, "institution": other.institution}}
             )
@@ -203,7 +203,7 @@ class EmailDomain(models.Model):
         label, _dot, country = self.domain.partition(".")
         is_registry = self.subdomains and label in _REGISTRIES and len(country) == 2
         if self.domain in _OF_EVERYBODY or is_registry:
-            raise ValidationError({"domain": _now("Anybody can have an address there.")})
+            raise ValidationError({"domain": gettext("Anybody can have an address there.")})
 
 
 class InstitutionUse(models.Model):
