@@ -14,7 +14,7 @@ from allauth.account.models import EmailAddress
 from allauth.core import context as allauth_context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.internal.cryptokit import generate_user_code
-from allauth.core.internal.httpkit import clean_client_ip, is_headless_request
+from allauth.core.internal.httpkit import is_headless_request
 from allauth.headless.adapter import DefaultHeadlessAdapter
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -27,7 +27,7 @@ from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
-from accounts import afterwards, clock, emails, languages, limits, sessions
+from accounts import afterwards, clock, emails, identity, languages, limits, sessions
 from accounts.errors import Busy
 from accounts.models import Mail, User
 
@@ -84,10 +84,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """Return the network address of whoever asks, believing only so many proxies as are ours."""
-        proxies = settings.TRUSTED_PROXIES
-        hops = [hop for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
-        address = hops[-min(proxies, len(hops))] if proxies and hops else request.META.get("REMOTE_ADDR", "")
-        return (clean_client_ip(address) if address else None) or _NOWHERE
+        return identity.network_of(request) or _NOWHERE
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Count one password tried, before it is checked.

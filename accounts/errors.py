@@ -19,6 +19,10 @@ class ReaderUnknown(AccountsError):
     """A site named a reader whom we do not have."""
 
 
+class AddressUnreadable(AccountsError):
+    """A site stated a reader's network address that is none."""
+
+
 class Busy(AccountsError):
     """So many passwords are being checked that one more would only wait too long."""
 

@@ -1,24 +1,30 @@
 """Who is asking: the first step of every request, and the only place that answers the question.
 
 A reader is known by the session (cookie or token), a device by a signed value in a first-party cookie or in
-`X-Device-Id`, a site by its key. Nothing here is trusted because a client said so.
+`X-Device-Id`, a site by its key, a network by the address that the last of our own proxies saw. Nothing here is trusted
+because a client said so.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 from dataclasses import dataclass
 
+from allauth.core.internal.httpkit import clean_client_ip
 from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
-from accounts.errors import ReaderUnknown
+from accounts.errors import AddressUnreadable, ReaderUnknown
 from accounts.models import User
 
 DEVICE_HEADER = "X-Device-Id"
+# What a site, which asks from an address of its own, may say of the reader it asks for.
+READER_ADDRESS_HEADER = "X-Reader-Address"
+READER_AGENT_HEADER = "X-Reader-Agent"
 # Browsers keep no cookie for longer.
 _DEVICE_COOKIE_AGE = 400 * 24 * 3600
 
@@ -35,7 +41,8 @@ class Identity:
     """Whoever asked.
 
     `device` is a stable opaque id to count by; `device_token` is its signed form, the only one that is ever handed
-    out; `set_device` says that the device is new and the answer should hand it out (`remember`).
+    out; `set_device` says that the device is new and the answer should hand it out (`remember`). `network` is the
+    network address from which the reader comes, None where that is not known; `agent` is what the client calls itself.
     """
 
     reader: User | None
@@ -43,27 +50,60 @@ class Identity:
     site: str | None = None
     device_token: str | None = None
     set_device: bool = False
+    network: str | None = None
+    agent: str = ""
 
 
 def of(request: HttpRequest | Request) -> Identity:
     """Return who is asking. A site may name a reader with `?reader=<public id>`; nobody else can.
 
+    A site lends nobody its own network address: it states the reader's in `X-Reader-Address`, or there is none.
+    Likewise it says in `X-Reader-Agent` what the reader's client calls itself.
     Asked twice for one request, the answer is the same, a new device included.
 
     :raises ReaderUnknown: a site named a reader whom we do not have.
+    :raises AddressUnreadable: a site stated something that is no network address.
     """
     plain = request._request if isinstance(request, Request) else request  # noqa: SLF001  DRF has no public name
     site = request.auth if isinstance(request, Request) and isinstance(request.auth, SiteKey) else None
     if site is not None:
         token = _presented_device(plain)
         reader = _named_reader(plain)
-        return Identity(reader, device=_device_id(token), site=site.name, device_token=token)
+        return Identity(
+            reader,
+            device=_device_id(token),
+            site=site.name,
+            device_token=token,
+            network=_stated_network(plain),
+            agent=plain.headers.get(READER_AGENT_HEADER, ""),
+        )
     reader = request.user if isinstance(request.user, User) else None
-    token = _presented_device(plain)
-    if token is not None:
-        return Identity(reader, device=_device_id(token), device_token=token)
-    token = _new_device(plain)
-    return Identity(reader, device=_device_id(token), device_token=token, set_device=True)
+    presented = _presented_device(plain)
+    token = presented or _new_device(plain)
+    return Identity(
+        reader,
+        device=_device_id(token),
+        device_token=token,
+        set_device=presented is None,
+        network=network_of(plain),
+        agent=plain.headers.get("User-Agent", ""),
+    )
+
+
+def network_of(request: HttpRequest) -> str | None:
+    """Return the network address of whoever asks, believing only so many proxies as are ours.
+
+    None where the server cannot tell: a unix socket without a proxy in front.
+    """
+    proxies = settings.TRUSTED_PROXIES
+    hops = hops_of(request)
+    address = hops[-min(proxies, len(hops))] if proxies and hops else request.META.get("REMOTE_ADDR", "")
+    return clean_client_ip(address) if address else None
+
+
+def hops_of(request: HttpRequest) -> list[str]:
+    """Return the addresses that proxies, ours and others, say they were asked from; the nearest to us comes last."""
+    return [hop for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
 
 
 def presented_device(request: HttpRequest) -> str | None:
@@ -110,6 +150,16 @@ def _new_device(request: HttpRequest) -> str:
         token = _signer().sign(secrets.token_urlsafe(16))
         request._paywall_new_device = token  # type: ignore[attr-defined]  # noqa: SLF001  a note of ours
     return token
+
+
+def _stated_network(request: HttpRequest) -> str | None:
+    stated = request.headers.get(READER_ADDRESS_HEADER, "").strip()
+    if not stated:
+        return None
+    try:
+        return str(ipaddress.ip_address(stated))
+    except ValueError as error:
+        raise AddressUnreadable(f"{READER_ADDRESS_HEADER} is not a network address.") from error
 
 
 def _named_reader(request: HttpRequest) -> User | None:

@@ -44,6 +44,7 @@ _TABLE: tuple[tuple[type[Exception], Problem], ...] = (
     (accounts.InvalidToken, Problem(HTTPStatus.UNAUTHORIZED, "invalid_token")),
     (accounts.ConflictingCredentials, Problem(HTTPStatus.BAD_REQUEST, "conflicting_credentials")),
     (accounts.ReaderUnknown, Problem(HTTPStatus.NOT_FOUND, "reader_unknown")),
+    (accounts.AddressUnreadable, Problem(HTTPStatus.BAD_REQUEST, "address_unreadable")),
     (accounts.StaffStay, Problem(HTTPStatus.FORBIDDEN, "staff_stay")),
     (accounts.Busy, Problem(HTTPStatus.SERVICE_UNAVAILABLE, "busy", _RETRY_SOON)),
     (paywall.ArticleUnknown, Problem(HTTPStatus.NOT_FOUND, "article_unknown")),

@@ -404,6 +404,9 @@ CELERY_BEAT_SCHEDULE = {
     "cut previews by new rules": {"task": "paywall.cut_previews", "schedule": 60.0},
     "forget free reads that count no more": {"task": "paywall.forget_free_reads", "schedule": 86400.0},
     "forget limits that have run out": {"task": "accounts.forget_limits", "schedule": 3600.0},
+    # Both ask nobody anything while staff have decided nothing about crawlers.
+    "read the networks of crawlers": {"task": "paywall.refresh_crawler_lists", "schedule": 600.0},
+    "ask DNS about crawlers": {"task": "paywall.prove_crawlers", "schedule": 30.0},
     "replay events that never arrived": {"task": "billing.replay_events", "schedule": 600.0},
     "look at customers at a boundary": {"task": "billing.sweep_boundaries", "schedule": 900.0},
     "look at the customers not seen for longest": {"task": "billing.sweep_stale", "schedule": 3600.0},

@@ -12,14 +12,17 @@ from datetime import datetime
 
 from accounts.identity import Identity
 from accounts.models import User
-from paywall import articles, entitlements, explanation, metering, rules, signals
+from paywall import articles, entitlements, explanation, metering, places, rules, signals, usage
+from paywall.crawlers import claims
+from paywall.crawlers.claims import Claim
 from paywall.decision.article import Demand
-from paywall.decision.facts import Facts, Grant, ReaderFacts
+from paywall.decision.facts import Facts, Grant, InstitutionPass, ReaderFacts
 from paywall.decision.policy import Decision, decide
 from paywall.decision.reasons import Access, Reason
 from paywall.decision.rules import RuleBook
 from paywall.explanation import Explanation
 from paywall.models import Article, Entitlement
+from paywall.places import Directory
 
 _FOR_ALL = frozenset({Demand.FREE, Demand.REGISTERED})
 # The refusals that a payment ends.
@@ -54,9 +57,11 @@ def peek(identity: Identity, article: Article, *, now: datetime) -> Decision:
 
 
 def spend(identity: Identity, article: Article, *, now: datetime) -> Decision:
-    """Decide, and use a free read where that is what opens the article."""
+    """Decide, and use a free read where that is what opens the article; count what an institution opens."""
     facts = _gathered(identity, article, now=now)
     decision = decide(facts)
+    if decision.reason is Reason.INSTITUTION and facts.institution is not None:
+        usage.count(facts.institution.key, article.id, now=now)
     terms = facts.rules.meter
     if decision.reason is not Reason.METERED or terms is None or _is_paid_for(decision, now=now):
         return _doubted(decision, identity, now=now)
@@ -82,6 +87,9 @@ def check_many(
     asked = tuple(wanted)
     grants = _grants(identity.reader, asked, now=now)
     facts = [_facts(article, identity.reader, grants, book=rules.of(article), now=now) for article in asked]
+    if asked:
+        facts = _with_places(identity, facts, directory=places.of(asked[0]))
+        facts = _with_crawler(facts, claims.of(identity, asked[0]), now=now)
     decisions = [decide(each) for each in _with_meter(identity, facts, now=now)]
     curable = next((decision for decision in decisions if decision.reason in _CURABLE), None)
     if curable is not None and _doubted(curable, identity, now=now).is_in_doubt:
@@ -89,42 +97,64 @@ def check_many(
     return tuple(zip(asked, decisions, strict=True))
 
 
-def explain(reader: User | None, article: Article, *, at: datetime, known_at: datetime) -> Explanation:
+def explain(
+    reader: User | None,
+    article: Article,
+    *,
+    at: datetime,
+    known_at: datetime,
+    network: str | None = None,
+    agent: str = "",
+) -> Explanation:
     """Tell what was or will be decided at `at` by what we knew at `known_at`, step by step and fact by fact.
 
-    Rights, rules and free reads are told with their full history. The article and the account are told as they are
-    now, and `caveats` say so where that may differ. Whoever is no reader is told as on a device that has read nothing.
+    Rights, rules and free reads are told with their full history. The article, the account, institutions and
+    crawlers are told as they are now, and `caveats` say so where that may differ. Whoever is no reader is told as on a
+    device that has read nothing. `network` is the address from which somebody comes, `agent` what the client calls
+    itself.
     """
     rows = entitlements.known(reader, at=known_at) if reader is not None else ()
-    facts = _facts_as_of(reader, article, rows, at=at, known_at=known_at)
+    who = Identity(reader, network=network, agent=agent)
+    facts = _facts_as_of(who, article, rows, at=at, known_at=known_at)
     return explanation.of(
-        decide(facts), facts=facts, article=article, reader=reader, rows=rows, known_at=known_at
+        decide(facts),
+        facts=facts,
+        article=article,
+        reader=reader,
+        rows=rows,
+        known_at=known_at,
+        network=network,
     )
 
 
 def as_of(reader: User | None, article: Article, *, at: datetime) -> Decision:
-    """Return what was decided at `at`, by what we knew then."""
+    """Return what was decided at `at`, by what we knew then, for somebody who came from nowhere in particular."""
     rows = entitlements.known(reader, at=at) if reader is not None else ()
-    return decide(_facts_as_of(reader, article, rows, at=at, known_at=at))
+    return decide(_facts_as_of(Identity(reader), article, rows, at=at, known_at=at))
 
 
 def _facts_as_of(
-    reader: User | None, article: Article, rows: Iterable[Entitlement], *, at: datetime, known_at: datetime
+    who: Identity, article: Article, rows: Iterable[Entitlement], *, at: datetime, known_at: datetime
 ) -> Facts:
     grants = tuple(map(entitlements.grant_of, rows))
     # What nobody has published yet decides nothing, also where a later moment is asked about.
-    facts = _facts(article, reader, grants, book=rules.as_of(min(at, known_at)), now=at)
+    facts = _facts(article, who.reader, grants, book=rules.as_of(min(at, known_at)), now=at)
+    facts = _with_places(who, [facts], directory=places.of(article))[0]
+    if (claim := claims.of(who, article)) is not None and decide(facts).access is Access.TEASER:
+        facts = replace(facts, crawler=claims.find(claim, now=at).right)
     terms = facts.rules.meter
     if terms is None or not _asks_meter(facts):
         return facts
-    meter = metering.as_of(reader, article.id, terms=terms, at=at, known_at=known_at)
+    meter = metering.as_of(who.reader, article.id, terms=terms, at=at, known_at=known_at)
     return replace(facts, meter=meter)
 
 
 def _gathered(identity: Identity, article: Article, *, now: datetime) -> Facts:
     grants = _grants(identity.reader, [article], now=now)
-    facts = _facts(article, identity.reader, grants, book=rules.of(article), now=now)
-    return _with_meter(identity, [facts], now=now)[0]
+    facts = [_facts(article, identity.reader, grants, book=rules.of(article), now=now)]
+    facts = _with_places(identity, facts, directory=places.of(article))
+    facts = _with_crawler(facts, claims.of(identity, article), now=now)
+    return _with_meter(identity, facts, now=now)[0]
 
 
 def _facts(
@@ -141,6 +171,38 @@ def _grants(reader: User | None, wanted: Iterable[Article], *, now: datetime) ->
     if reader is None or all(article.demand in _FOR_ALL for article in wanted):
         return ()
     return entitlements.snapshot(reader, now=now)
+
+
+def _with_places(identity: Identity, gathered: list[Facts], *, directory: Directory) -> list[Facts]:
+    """Add the right of the institution that whoever asks is of: by network, else by a proven address.
+
+    Whether an address is proven costs a statement, so it is asked where the answer opens something.
+    """
+    here, reader = directory.by_network(identity.network), identity.reader
+    if here is not None and here.is_active:
+        gathered = [replace(facts, institution=here.right) for facts in gathered]
+    home = directory.by_email(reader.email) if reader is not None else None
+    if reader is None or home is None or not home.is_active:
+        return gathered
+    if not any(_lets_in(home.right, facts) for facts in gathered) or not reader.email_is_proven:
+        return gathered
+    return [
+        replace(facts, institution=home.right) if _lets_in(home.right, facts) else facts for facts in gathered
+    ]
+
+
+def _lets_in(right: InstitutionPass, facts: Facts) -> bool:
+    return right.opens(facts.ask, at=facts.now) and decide(facts).access is Access.TEASER
+
+
+def _with_crawler(gathered: list[Facts], claim: Claim | None, *, now: datetime) -> list[Facts]:
+    """Add what a proven crawler is shown, where not everybody is shown all; what is unknown is found out later."""
+    if claim is None or all(decide(facts).access is not Access.TEASER for facts in gathered):
+        return gathered
+    finding = claims.find(claim, now=now)
+    if finding.asks_dns:
+        claims.ask_dns(claim, now=now)
+    return [replace(facts, crawler=finding.right) for facts in gathered]
 
 
 def _with_meter(identity: Identity, gathered: list[Facts], *, now: datetime) -> list[Facts]:

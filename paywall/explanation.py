@@ -56,6 +56,7 @@ def of(
     reader: User | None,
     rows: Iterable[Entitlement],
     known_at: datetime,
+    network: str | None,
 ) -> Explanation:
     """Return the decision with its steps and facts; `rows` are the entitlements that they were made from."""
     at = facts.now
@@ -72,6 +73,8 @@ def of(
             *_reader_facts(reader),
             *_right_facts(rows, at=at),
             *_meter_facts(facts),
+            *_place_facts(facts, network),
+            *_crawler_facts(facts),
         ),
         caveats=_caveats(article, reader, known_at=known_at),
     )
@@ -124,6 +127,27 @@ def _meter_facts(facts: Facts) -> tuple[ExplainedFact, ...]:
     return (
         ExplainedFact("meter", f"{told}; next one back {back}" if back else told, origin),
         ExplainedFact("meter.this_article", this, origin),
+    )
+
+
+def _place_facts(facts: Facts, network: str | None) -> tuple[ExplainedFact, ...]:
+    asked = (ExplainedFact("network", network, "as asked"),) if network is not None else ()
+    place = facts.institution
+    if place is None:
+        return asked
+    term = f"from {_moment(place.since) or 'ever'} until {_moment(place.until) or 'without end'}"
+    opens = f"{place.name} opens {', '.join(place.products)}, {term}"
+    return (*asked, ExplainedFact("institution", opens, f"{place.source}, as it is now"))
+
+
+def _crawler_facts(facts: Facts) -> tuple[ExplainedFact, ...]:
+    crawler = facts.crawler
+    if crawler is None:
+        return ()
+    return (
+        ExplainedFact(
+            "crawler", f"{crawler.name} is shown {crawler.access}", f"{crawler.source}, as it is now"
+        ),
     )
 
 

@@ -1,10 +1,11 @@
-"""What this app does on news from accounts."""
+"""What this app does on news from accounts, and when places change in whatever way."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_in
+from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 
@@ -12,7 +13,15 @@ from accounts import identity
 from accounts.models import User
 from accounts.signals import reader_closing
 from paywall import metering
-from paywall.models import Entitlement, Wallet
+from paywall.models import (
+    CrawlerPolicy,
+    DirectoryVersion,
+    EmailDomain,
+    Entitlement,
+    Institution,
+    Network,
+    Wallet,
+)
 
 
 @receiver(reader_closing, dispatch_uid="paywall.forget_a_closing_reader")
@@ -28,3 +37,13 @@ def merge_free_reads(request: HttpRequest, user: User, **_kwargs: Any) -> None:
     device = identity.presented_device(request)
     if device is not None:
         metering.merge(device, user)
+
+
+def renew_the_directory(**_kwargs: Any) -> None:
+    """Let every process read again what it keeps of places and crawlers; rows also go with those they belong to."""
+    DirectoryVersion.renew()
+
+
+for _part in (Institution, Network, EmailDomain, CrawlerPolicy):
+    for _change in (post_save, post_delete):
+        _change.connect(renew_the_directory, sender=_part, dispatch_uid=f"paywall.renew_for_{_part.__name__}")

@@ -160,6 +160,16 @@ class ArticlePageSerializer(serializers.Serializer[Any]):
     next = CursorField(allow_null=True, help_text="Ask for `?cursor=` this; null at the end.")
 
 
+class MarkupQuerySerializer(serializers.Serializer[Any]):
+    """What on the article's page the wall withholds."""
+
+    selector = serializers.RegexField(
+        r"^\.[A-Za-z_-][A-Za-z0-9_-]{0,79}\Z",
+        default=".paywall",
+        help_text="A class, as search engines want it.",
+    )
+
+
 class PageQuerySerializer(serializers.Serializer[Any]):
     """Where in the list to go on."""
 
@@ -234,6 +244,12 @@ class ExplainQuerySerializer(serializers.Serializer[Any]):
 
     at = MomentField(required=False)
     known_at = MomentField(required=False)
+    network = serializers.IPAddressField(
+        required=False, help_text="The network address from which somebody comes; none where left out."
+    )
+    agent = serializers.CharField(
+        required=False, max_length=500, help_text="What the client calls itself: who claims to be a crawler?"
+    )
 
 
 class ExplainedStepSerializer(serializers.Serializer[Any]):

@@ -1,4 +1,4 @@
-"""What workers do for the paywall, each on its schedule."""
+"""What workers do for this app. Thin: the clock and the outside world fetched, one call each."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from celery import shared_task
 
 from accounts import clock
 from paywall import articles, metering
+from paywall.crawlers import lists, names
 
 _BATCH = 200
+# Workers are killed after a minute: nothing is begun that might not end before.
+_SECONDS_FOR_LISTS = 20.0
+_SECONDS_FOR_NAMES = 40.0
 
 
 @shared_task(name="paywall.cut_previews")
@@ -21,3 +25,15 @@ def cut_previews() -> None:
 def forget_free_reads() -> None:
     """Keep the receipts of devices as few as what still counts."""
     metering.forget(now=clock.now())
+
+
+@shared_task(name="paywall.refresh_crawler_lists")
+def refresh_crawler_lists() -> None:
+    """Read the networks that owners of crawlers publish, where that is due."""
+    lists.refresh(lists.WebFetcher(), now=clock.now(), seconds=_SECONDS_FOR_LISTS)
+
+
+@shared_task(name="paywall.prove_crawlers")
+def prove_crawlers() -> None:
+    """Ask DNS about clients that say they are crawlers."""
+    names.prove_due(names.SystemResolver(), now=clock.now(), seconds=_SECONDS_FOR_NAMES)

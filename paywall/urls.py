@@ -1,10 +1,10 @@
-"""Addresses of this app: the access API."""
+"""Addresses of this app: the access API, and a page for readers of institutions."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from paywall import views
+from paywall import pages, views
 
 app_name = "paywall"
 
@@ -14,6 +14,8 @@ urlpatterns = [
     path("api/v1/articles/<slug:article_id>/access", views.AccessView.as_view(), name="access"),
     path("api/v1/articles/<slug:article_id>/read", views.ReadView.as_view(), name="read"),
     path("api/v1/articles/<slug:article_id>/explain", views.ExplainView.as_view(), name="explain"),
+    path("api/v1/articles/<slug:article_id>/markup", views.MarkupView.as_view(), name="markup"),
     path("api/v1/access", views.BatchView.as_view(), name="batch"),
     path("api/v1/access/check", views.CheckView.as_view(), name="check"),
+    path("account/institution/", pages.InstitutionPage.as_view(), name="institution"),
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
@@ -15,9 +17,10 @@ from rest_framework.views import APIView
 from accounts import clock, identity
 from accounts.authentication import IsSite
 from accounts.identity import Identity
-from paywall import access, answers, articles
+from paywall import access, answers, articles, markup
 from paywall.decision.reasons import Access, Reason, Remedy
 from paywall.models import Article
+from paywall.renderers import EmbeddableJsonRenderer, LinkedDataRenderer
 from paywall.serializers import (
     ArticlePageSerializer,
     ArticleSerializer,
@@ -27,6 +30,7 @@ from paywall.serializers import (
     ExplainQuerySerializer,
     ExplanationSerializer,
     FaceSerializer,
+    MarkupQuerySerializer,
     PageQuerySerializer,
     ReadSerializer,
     StatementSerializer,
@@ -36,6 +40,19 @@ _VARY = "Cookie, Authorization, X-Session-Token, X-Device-Id, Origin, Accept-Lan
 _ID_LENGTH = Article._meta.get_field("id").max_length or 0
 
 _READER = OpenApiParameter("reader", str, description="A reader's public id; for site keys only.")
+_NETWORK = OpenApiParameter(
+    identity.READER_ADDRESS_HEADER,
+    str,
+    OpenApiParameter.HEADER,
+    description="The network address from which the reader comes; for site keys only, which lend nobody their own.",
+)
+_AGENT = OpenApiParameter(
+    identity.READER_AGENT_HEADER,
+    str,
+    OpenApiParameter.HEADER,
+    description="What the reader's client calls itself (User-Agent); for site keys only.",
+)
+_ON_BEHALF = [_READER, _NETWORK, _AGENT]
 
 
 class PersonalView(APIView):
@@ -68,7 +85,7 @@ class ArticleView(PersonalView):
     @extend_schema(
         operation_id="article_retrieve",
         summary="The public face of an article, and what this reader may see of it",
-        parameters=[_READER],
+        parameters=_ON_BEHALF,
         responses=ArticleSerializer,
     )
     def get(self, request: Request, article_id: str) -> Response:
@@ -111,6 +128,34 @@ class ArticleView(PersonalView):
         return Response(status=HTTPStatus.NO_CONTENT)
 
 
+class MarkupView(PersonalView):
+    """What search engines are told of an article."""
+
+    renderer_classes = [LinkedDataRenderer, EmbeddableJsonRenderer]
+
+    @extend_schema(
+        operation_id="article_markup",
+        summary="JSON-LD of an article, ready to stand in a script element of its page",
+        description="The same for everybody. 204 while nobody may know of the article.",
+        parameters=[MarkupQuerySerializer],
+        responses={
+            (200, "application/ld+json"): OpenApiTypes.OBJECT,
+            204: OpenApiResponse(description="There is nothing to say."),
+        },
+    )
+    def get(self, request: Request, article_id: str) -> Response:
+        """Answer with the markup."""
+        query = MarkupQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        told = markup.json_ld(
+            articles.public_face(article_id),
+            publication=settings.SITE_NAME,
+            selector=query.validated_data["selector"],
+            now=clock.now(),
+        )
+        return Response(told) if told is not None else Response(status=HTTPStatus.NO_CONTENT)
+
+
 class ArticleListView(PersonalView):
     """What the CMS stated, for the CMS."""
 
@@ -137,7 +182,7 @@ class AccessView(PersonalView):
     @extend_schema(
         operation_id="article_access",
         summary="A decision; spends nothing",
-        parameters=[_READER],
+        parameters=_ON_BEHALF,
         responses=DecisionSerializer,
     )
     def get(self, request: Request, article_id: str) -> Response:
@@ -154,7 +199,7 @@ class ReadView(PersonalView):
     @extend_schema(
         operation_id="article_read",
         summary="Open an article: a decision, and the body where access is full",
-        parameters=[_READER],
+        parameters=_ON_BEHALF,
         request=None,
         responses=ReadSerializer,
     )
@@ -174,7 +219,7 @@ class BatchView(PersonalView):
     @extend_schema(
         operation_id="access_batch",
         summary="Many decisions at once; spends nothing",
-        parameters=[_READER],
+        parameters=_ON_BEHALF,
         request=BatchSerializer,
         responses=BatchAnswerSerializer,
     )
@@ -246,7 +291,10 @@ class ExplainView(PersonalView):
         now = clock.now()
         at, known_at = query.validated_data.get("at", now), query.validated_data.get("known_at", now)
         article = articles.for_decision(article_id)
-        told = access.explain(self.who.reader, article, at=at, known_at=known_at)
+        asks_from = {
+            name: query.validated_data[name] for name in ("network", "agent") if name in query.validated_data
+        }
+        told = access.explain(self.who.reader, article, at=at, known_at=known_at, **asks_from)
         answer = {
             "at": told.at,
             "known_at": told.known_at,

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from paywall.admin import reading, rules
+from paywall.admin import crawlers, places, reading, rules
 
-__all__ = ["reading", "rules"]
+__all__ = ["crawlers", "places", "reading", "rules"]

@@ -41,7 +41,7 @@ else:
 _TIMELINE = timedelta(days=90)
 
 
-class _ReadOnly(ShownOnly):
+class ReadOnly(ShownOnly):
     """A list that staff may look at and nobody may change here."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -80,6 +80,17 @@ class ExplainForm(forms.Form):
         required=False, label=_("Reader"), help_text=_("E-mail address or public id; empty for a stranger.")
     )
     article = forms.CharField(label=_("Article"), help_text=_("Id or address."))
+    network = forms.GenericIPAddressField(
+        required=False,
+        label=_("Network address"),
+        help_text=_("From where the reader comes; empty for anywhere."),
+    )
+    agent = forms.CharField(
+        required=False,
+        max_length=500,
+        label=_("User agent"),
+        help_text=_("Of a client that says it is a crawler."),
+    )
     at = forms.DateTimeField(
         required=False,
         label=_("At"),
@@ -122,7 +133,7 @@ class ExplainForm(forms.Form):
 
 
 @admin.register(Article)
-class ArticleAdmin(_ReadOnly):
+class ArticleAdmin(ReadOnly):
     """Articles as the CMS stated them, and the way to the explanation of any decision about them."""
 
     list_display = ("title", "id", "section", "demand", "asks_for", "published_at", "explain_link")
@@ -186,7 +197,7 @@ class ArticleAdmin(_ReadOnly):
 
 
 @admin.register(Entitlement)
-class EntitlementAdmin(_ReadOnly):
+class EntitlementAdmin(ReadOnly):
     """Every right that anybody ever had, from when to when, and from when to when we knew."""
 
     list_display = (
@@ -233,7 +244,14 @@ def explain_url(**given: str) -> str:
 
 def _explained(asked: dict[str, Any], *, now: datetime) -> dict[str, object]:
     reader, article = asked["reader"], asked["article"]
-    told = access.explain(reader, article, at=asked["at"] or now, known_at=asked["known_at"] or now)
+    told = access.explain(
+        reader,
+        article,
+        at=asked["at"] or now,
+        known_at=asked["known_at"] or now,
+        network=asked["network"] or None,
+        agent=asked["agent"],
+    )
     spans = timeline.of(reader, article, since=told.at - _TIMELINE, until=told.at) if reader else ()
     answer = answers.to(reader, article, told.decision, now=told.at)
     return {"told": told, "answer": answer, "timeline": spans[::-1]}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from paywall.decision.article import ArticleFacts, Ask
+from paywall.decision.article import ArticleFacts, Ask, Demand
 from paywall.decision.meter import MeterReading
 from paywall.decision.reasons import Access
 from paywall.decision.rules import NO_RULES, RuleBook
@@ -114,19 +114,36 @@ class GiftPass:
 
 @dataclass(frozen=True, slots=True)
 class InstitutionPass:
-    """A right that whoever comes from a place has: a campus, a library, a company; `products` it opens."""
+    """A right that whoever comes from a place has: a campus, a library, a company; `products` it opens.
+
+    It holds at `since <= t < until`. `key` names the place to whoever counts; `source` says by what somebody is known
+    to come from there, for example "network 192.0.2.0/24" or "domain uni.example".
+    """
 
     name: str
     products: tuple[str, ...]
     until: datetime | None = None
+    since: datetime | None = None
+    key: str = ""
+    source: str = ""
+
+    def holds(self, *, at: datetime) -> bool:
+        """Whether the right has begun and not ended at `at`."""
+        return (self.since is None or self.since <= at) and (self.until is None or at < self.until)
+
+    def opens(self, ask: Ask, *, at: datetime) -> bool:
+        """Whether what asks this is open at `at` to whoever comes from there."""
+        fits = ask.demand is Demand.REGISTERED or not set(self.products).isdisjoint(ask.products)
+        return fits and self.holds(at=at)
 
 
 @dataclass(frozen=True, slots=True)
 class CrawlerPass:
-    """A crawler that proved to be whose it says, and how much its class is shown."""
+    """A crawler that proved to be whose it says, by what, and how much its class is shown."""
 
     name: str
     access: Access
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +168,9 @@ class Facts:
     @property
     def boundaries(self) -> tuple[datetime, ...]:
         """The moments at which any of it may change by itself."""
-        ends = (
+        turns = (
             self.gift.until if self.gift is not None else None,
+            self.institution.since if self.institution is not None else None,
             self.institution.until if self.institution is not None else None,
         )
         return (
@@ -160,5 +178,5 @@ class Facts:
             *self.rules.boundaries(self.article),
             *(moment for grant in self.grants for moment in grant.boundaries),
             *(self.meter.boundaries if self.meter is not None else ()),
-            *(moment for moment in ends if moment is not None),
+            *(moment for moment in turns if moment is not None),
         )

@@ -95,10 +95,7 @@ def in_grace(facts: Facts) -> Reason | None:
 def institution(facts: Facts) -> Reason | None:
     """Open the article to whoever comes from a place that pays for it."""
     place = facts.institution
-    if place is None or (place.until is not None and facts.now >= place.until):
-        return None
-    opens = facts.ask.demand is Demand.REGISTERED or not set(place.products).isdisjoint(facts.ask.products)
-    return Reason.INSTITUTION if opens else None
+    return Reason.INSTITUTION if place is not None and place.opens(facts.ask, at=facts.now) else None
 
 
 def verified_crawler(facts: Facts) -> Reason | None:

@@ -140,6 +140,14 @@ class Conversation:
         answer = self._ask("POST", "/api/v1/access", json={"articles": list(article_ids)})
         return {decision.article: decision for decision in map(_parsed, answer.get("decisions", ()))}
 
+    def markup(self, article_id: str, *, selector: str) -> str:
+        """Return what search engines are told of an article, ready to stand in a script element; empty for nothing.
+
+        :raises UnavailableError: if there is no usable answer.
+        """
+        path = f"/api/v1/articles/{article_id}/markup"
+        return self._fetch("GET", path, accept="application/ld+json", params={"selector": selector}).text
+
     def reader_email(self) -> str | None:
         """Return who is signed in, or None.
 
@@ -160,11 +168,20 @@ class Conversation:
         return tuple(found.values())
 
     def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        try:
+            answer = self._fetch(method, path, accept="application/json", **options).json()
+        except requests.JSONDecodeError as error:
+            raise UnavailableError(f"{method} {path}: {error}") from error
+        if not isinstance(answer, dict):
+            raise UnavailableError(f"{method} {path} answered something else than an object")
+        return answer
+
+    def _fetch(self, method: str, path: str, *, accept: str, **options: Any) -> requests.Response:
         if self._gone:
             # One page asks several questions; only the first of them waits for a paywall that is not there.
             raise UnavailableError(f"{method} {path} was not asked")
         headers = {name: value for name, value in self.headers.items() if name in _CARRIED}
-        headers |= {"Accept": "application/json"} | self._cookie_headers(unsafe=method == "POST")
+        headers |= {"Accept": accept} | self._cookie_headers(unsafe=method == "POST")
         try:
             # A session of its own for every question: a cookie of one reader must never reach another.
             with requests.Session() as session:
@@ -177,16 +194,13 @@ class Conversation:
                     allow_redirects=False,
                     **options,
                 )
-            self._keep(response.raw.headers.getlist("Set-Cookie"))
-            if response.status_code != HTTPStatus.OK:
-                raise UnavailableError(f"{method} {path} answered {response.status_code}")
-            answer = response.json()
         except requests.RequestException as error:
             self._gone = True
             raise UnavailableError(f"{method} {path}: {error}") from error
-        if not isinstance(answer, dict):
-            raise UnavailableError(f"{method} {path} answered something else than an object")
-        return answer
+        self._keep(response.raw.headers.getlist("Set-Cookie"))
+        if response.status_code not in {HTTPStatus.OK, HTTPStatus.NO_CONTENT}:
+            raise UnavailableError(f"{method} {path} answered {response.status_code}")
+        return response
 
     def _keep(self, set_cookies: Sequence[str]) -> None:
         # Later questions of this conversation carry them too, or a new browser would be two devices at once.

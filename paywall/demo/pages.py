@@ -1,6 +1,5 @@
 """The newspaper's pages: templates, the words around the articles, and the headers every page carries."""
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -89,32 +88,6 @@ def language_of(request: Request) -> str:
     if chosen in words.LANGUAGES:
         return chosen
     return request.accept_languages.best_match(words.LANGUAGES, default="en") or "en"
-
-
-def structured_data(article: Article, *, site: str, published_at: datetime) -> str:
-    """Return the article's JSON-LD, safe inside a script element; the article's text is never part of it."""
-    free = article.demand == "free"
-    data: dict[str, Any] = {
-        "@context": "https://schema.org",
-        "@type": "NewsArticle",
-        "headline": article.title,
-        "description": article.summary,
-        "articleSection": article.section,
-        "datePublished": published_at.isoformat(),
-        "author": [{"@type": "Person", "name": author} for author in article.authors],
-        "image": f"{site}/pictures/{article.id}.svg",
-        "mainEntityOfPage": articles.address(article.id, site=site),
-        "isAccessibleForFree": free,
-    }
-    if not free:
-        data["hasPart"] = {
-            "@type": "WebPageElement",
-            "isAccessibleForFree": False,
-            "cssSelector": ".paywalled",
-        }
-    return json.dumps(data, ensure_ascii=False).translate(
-        {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
-    )
 
 
 def card(article: Article, *, language: str, published_at: datetime, lock: str) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Request, Response
 from paywall.demo import articles, mailbox, wall, words
 from paywall.demo.api import Conversation, Decision, Plan, Reading, UnavailableError
 from paywall.demo.articles import Article
-from paywall.demo.pages import Pages, card, language_of, structured_data
+from paywall.demo.pages import Pages, card, language_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -104,7 +104,8 @@ class Paper:
     ) -> Response:
         decision, body = (reading.decision, reading.body) if reading else (None, None)
         email = _unless_down(conversation.reader_email, otherwise=None)
-        published_at = self._printed_at - article.age
+        # As the template marks it: what is not shown to everybody.
+        markup = _unless_down(lambda: conversation.markup(article.id, selector=".paywalled"), otherwise="")
         return self._draw(
             "article.html",
             request,
@@ -116,7 +117,7 @@ class Paper:
             banner=decision.notice if decision and body else None,
             banner_action=self._banner_action(decision, request) if decision and body else None,
             meter=decision.meter if decision else None,
-            structured_data=structured_data(article, site=self._pages.site, published_at=published_at),
+            markup=markup,
             more=self._neighbours(article, request),
             reader_email=email,
         )

@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import paywall.decision.article
-import paywall.models
+import paywall.models.places
 from django.conf import settings
 from django.db import migrations, models
 
@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
             name='RuleSet',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(default=paywall.models._new_key, editable=False, max_length=20, unique=True)),
+                ('key', models.CharField(default=paywall.models.places.new_key, editable=False, max_length=20, unique=True)),
                 ('name', models.CharField(max_length=120, verbose_name='name')),
                 ('state', models.CharField(choices=[('draft', 'draft'), ('live', 'live'), ('retired', 'retired')], default='draft', editable=False, max_length=10, verbose_name='state')),
                 ('created_at', models.DateTimeField(editable=False, verbose_name='created')),

@@ -23,7 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 APPS = ("accounts", "billing", "config", "paywall")
 # Only staff see these, or nobody does.
 NOT_FOR_READERS = re.compile(
-    r"/(admin|models|sandbox|migrations|demo)/|/(admin|models|checks|apps|settings|explanation|rules|shadow|perspectives)\.py$"
+    r"/(admin|models|sandbox|migrations|demo)/"
+    r"|/(admin|models|checks|apps|settings|explanation|networks|rules|shadow|perspectives)\.py$"
 )
 KEYWORDS: dict[str, Any] = {
     **dict.fromkeys(("_", "gettext", "gettext_lazy")),

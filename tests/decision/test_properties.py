@@ -108,7 +108,11 @@ rule_books = st.builds(
 )
 readers = st.none() | st.builds(ReaderFacts, is_staff=st.booleans(), is_blocked=st.booleans())
 institutions = st.builds(
-    InstitutionPass, st.just("Campus"), st.lists(products, unique=True).map(tuple), st.none() | moments
+    InstitutionPass,
+    name=st.just("Campus"),
+    products=st.lists(products, unique=True).map(tuple),
+    since=st.none() | moments,
+    until=st.none() | moments,
 )
 crawlers = st.builds(CrawlerPass, st.just("Searchbot"), st.sampled_from(Access))
 gifts = st.builds(GiftPass, moments)

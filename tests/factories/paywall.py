@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from accounts.models import User
 from paywall import entitlements, rules
 from paywall.decision.article import ArticleFacts, Demand
 from paywall.decision.facts import Facts, Grant, ReaderFacts, Suspension, Trouble
-from paywall.models import Article, Product, Rule, RuleSet
+from paywall.models import Article, EmailDomain, Institution, Network, Product, Rule, RuleSet
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -131,3 +132,13 @@ def entitle(who: User, *grants: Grant, now: datetime = NOON - 10 * DAY) -> None:
     for each in grants:
         product(each.product)
         entitlements.replace(who, source=each.source, grants=(each,), now=now)
+
+
+def institution(*networks: str, domains: Iterable[str] = (), **fields: Any) -> Institution:
+    """Store a campus that opens premium to whoever comes from its networks or has an address at its domains."""
+    made = Institution.objects.create(**{"name": "Campus", "products": ["premium"], **fields})
+    for cidr in networks:
+        Network.objects.create(institution=made, cidr=cidr)
+    for domain in domains:
+        EmailDomain.objects.create(institution=made, domain=domain)
+    return made

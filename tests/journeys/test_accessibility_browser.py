@@ -99,6 +99,9 @@ def _as_a_stranger(inspector: Inspector, demo: Demo) -> None:
     inspector.look("outbox")
     page.goto(f"{demo.service}/account/login/")
     inspector.look("login")
+    page.goto(f"{demo.service}/account/institution/")
+    inspector.look("institution")
+    page.goto(f"{demo.service}/account/login/")
     # A form without its token is the one error page that the demo, which runs under DEBUG, shows as readers see it.
     page.context.clear_cookies()
     page.get_by_role("textbox", name="Email").fill("nobody@browser.example")

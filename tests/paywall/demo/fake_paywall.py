@@ -82,6 +82,8 @@ class FakePaywall:
                 return self._decide(article_id)
             case ["articles", article_id, "read"]:
                 return self._read(article_id)
+            case ["articles", article_id, "markup"]:
+                return {"@type": "NewsArticle", "of": article_id, "selector": request.args["selector"]}
         raise AssertionError(request.path)
 
     def _decide(self, article_id: str) -> dict[str, Any]:

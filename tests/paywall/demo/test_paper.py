@@ -106,14 +106,15 @@ class TestAnArticle:
         assert page.status_code == HTTPStatus.SERVICE_UNAVAILABLE
         assert paywall.asked == []
 
-    def test_says_in_its_structured_data_that_it_is_not_free(self, reader: Client) -> None:
-        data = structured_data(reader.get(PAGE).text)
-        assert data["isAccessibleForFree"] is False
-        assert data["hasPart"]["cssSelector"] == ".paywalled"
-        assert ARTICLE.marker not in json.dumps(data)
-
-    def test_is_free_in_its_structured_data_when_it_is(self, reader: Client) -> None:
-        assert structured_data(reader.get("/articles/night-ferry/").text)["isAccessibleForFree"] is True
+    def test_tells_search_engines_what_the_paywall_says_and_where_the_withheld_text_is(
+        self, reader: Client, paywall: FakePaywall
+    ) -> None:
+        told = {"@type": "NewsArticle", "of": ARTICLE.id, "selector": ".paywalled"}
+        assert structured_data(reader.get(PAGE).text) == told
+        paywall.decision = opened()
+        page = reader.get(PAGE).text
+        assert structured_data(page) == told
+        assert 'class="story-text paywalled"' in page
 
     def test_nobody_wrote_is_missing(self, reader: Client) -> None:
         assert reader.get("/articles/moby-dick/").status_code == HTTPStatus.NOT_FOUND

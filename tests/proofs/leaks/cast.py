@@ -24,12 +24,12 @@ from django.test import Client
 from accounts.models import Mail, User
 from billing import subscribing
 from billing.models import CheckoutAttempt, Cursor, OutboundCall, ReconcileRun, StripeEvent
-from paywall import rules
-from paywall.models import Article
+from paywall import robots, rules
+from paywall.models import Article, CrawlerList, CrawlerPolicy, CrawlerProof
 from tests.billing.market import served
 from tests.factories.accounts import a_mail, a_member_of_staff, a_reader
 from tests.factories.billing import Shop, a_shop
-from tests.factories.paywall import DAY, NOON, article, entitle, failed, grant, product
+from tests.factories.paywall import DAY, NOON, article, entitle, failed, grant, institution, product
 from tests.paywall.conftest import SITE
 from tests.proofs.leaks import leaks
 
@@ -143,6 +143,17 @@ def _leave_records(ben: User) -> None:
     ReconcileRun.objects.create(started_at=NOON)
     Group.objects.create(name="Desk")
     rules.draft(name="Never published: it would open nothing", now=NOON)
+    institution("192.0.2.0/24", domains=["uni.example"])
+    # Proven crawlers read everything; those of the town are none.
+    CrawlerPolicy.objects.create(kind="search", shown="full")
+    CrawlerList.objects.create(url=robots.KNOWN[0].lists[0], networks=["66.249.64.0/19"], due_at=NOON + DAY)
+    CrawlerProof.objects.create(
+        crawler="bingbot",
+        address="157.55.39.1",
+        is_proven=True,
+        host="1.search.msn.com",
+        expires_at=NOON + DAY,
+    )
     EmailAddress.objects.get_or_create(
         user=ben, email=ben.email, defaults={"verified": True, "primary": True}
     )

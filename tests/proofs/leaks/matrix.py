@@ -86,6 +86,7 @@ PAGES: Mapping[str, Row] = {
     "/account/login/code/confirm/": _everybody(ALL),
     "/account/confirm-email/": _page(ALL),
     "mfa_authenticate": _page(ALL),
+    "paywall:institution": _everybody(LOOK),
     "account_logout": Row("ssy---y", "yyy---y"),
     "account_inactive": _everybody(LOOK),
     "account_reset_password": _everybody("yyyy--y"),
@@ -125,6 +126,7 @@ API: Mapping[str, Row] = {
     "session": _everybody(LOOK),
     "me": Row(LOG_IN, "-----yy", NOT_ME, dict.fromkeys(_STAFF, "-----ny")),
     "paywall:access": _everybody(LOOK),
+    "paywall:markup": _everybody(LOOK),
     "paywall:read": _everybody("--y---y"),
     "paywall:batch": _everybody("--y---y"),
     # Who holds no right to the article is refused; where signing in might help, it is asked for.
@@ -191,6 +193,7 @@ _ADMIN: Mapping[str, _DESK] = {
     "app_list": (NOTHING, ALL, ALL),
     "/admin/<url>": (NOTHING,) * 3,
     "paywall_explain": (NOT_ME, ALL, ALL),
+    "paywall_institution_usage": (NOT_ME, ALL, ALL),
 }
 # By kind of page: of what nobody may change, of what those may change who have the right to.
 _MIRRORED: Mapping[str, _DESK] = {
@@ -209,12 +212,15 @@ _MORE_THAN_MIRRORED: Mapping[str, Mapping[str, _DESK]] = {
     "auth_group": {**_EDITED, **_ADDED, **_DELETED},
     "mfa_authenticator": _DELETED,
     "paywall_article": {"perspectives": (NOT_ME, ALL, ALL)},
+    "paywall_crawlerpolicy": {**_EDITED, **_ADDED, **_DELETED},
+    "paywall_institution": {**_EDITED, **_ADDED, **_DELETED},
     "paywall_product": {**_EDITED, **_ADDED},
     "paywall_ruleset": {**_EDITED, **_ADDED, **_DELETED, "publish": (NOT_ME, NOT_ME, ALL)},
 }
 _MODELS = (
     "accounts_mail", "accounts_session", "accounts_user", "auth_group", "mfa_authenticator",
-    "paywall_article", "paywall_entitlement", "paywall_product", "paywall_ruleset",
+    "paywall_article", "paywall_crawlerlist", "paywall_crawlerpolicy", "paywall_crawlerproof",
+    "paywall_entitlement", "paywall_institution", "paywall_product", "paywall_ruleset",
     "billing_checkoutattempt", "billing_cursor", "billing_customer", "billing_invoice", "billing_openproduct",
     "billing_outboundcall", "billing_paymentmethod", "billing_plan", "billing_price", "billing_reconcilerun",
     "billing_stripeevent", "billing_subscription",

@@ -1,8 +1,7 @@
-"""What may be read, and the rights of readers with their history."""
+"""What may be read, what it asks, and the rights of readers with their history."""
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
 
 from django.conf import settings
@@ -12,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from paywall.decision.article import Demand
 from paywall.decision.facts import Suspension
+from paywall.models.places import DirectoryVersion, new_key
 from paywall.previews import Unit
 
 _DEMANDS = [(demand.value, demand.value) for demand in Demand]
@@ -53,9 +53,15 @@ class ArticleQuerySet(models.QuerySet["Article"]):
         return self.defer("body").with_rules()
 
     def with_rules(self) -> ArticleQuerySet:
-        """Say beside each article which rules are live (`live_rules`), so that a decision costs no statement more."""
+        """Say beside each article which rules are live (`live_rules`) and how the directory of places is (`directory`).
+
+        Both are kept by each process; so a decision costs no statement more.
+        """
         live = RuleSet.objects.filter(state=RuleSet.State.LIVE).values("key")[:1]
-        return self.annotate(live_rules=models.Subquery(live))
+        return self.annotate(
+            live_rules=models.Subquery(live),
+            directory=models.Subquery(DirectoryVersion.objects.values("key")[:1]),
+        )
 
 
 class Article(models.Model):
@@ -128,10 +134,6 @@ class Article(models.Model):
         return self.teaser or self.preview
 
 
-def _new_key() -> str:
-    return secrets.token_urlsafe(12)
-
-
 class RuleSet(models.Model):
     """One version of the publisher's rules: a draft that staff edit, then live and as it is for ever.
 
@@ -158,7 +160,7 @@ class RuleSet(models.Model):
         WORDS = Unit.WORDS.value, _("words")
         MARKER = Unit.MARKER.value, _("as far as the marker <!-- more -->")
 
-    key = models.CharField(max_length=20, unique=True, default=_new_key, editable=False)
+    key = models.CharField(max_length=20, unique=True, default=new_key, editable=False)
     name = models.CharField(_("name"), max_length=120)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.DRAFT, editable=False)
     created_at = models.DateTimeField(_("created"), editable=False)
