@@ -15,7 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("paywall")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["accounts", "billing"])
+app.autodiscover_tasks(["accounts", "billing", "paywall"])
 
 
 @signals.task_prerun.connect

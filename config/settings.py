@@ -399,6 +399,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat")
 CELERY_BEAT_SCHEDULE = {
     "sweep the inbox, waiting customers and the outbox": {"task": "billing.sweep", "schedule": 10.0},
     "send mails left in the outbox": {"task": "accounts.sweep_mails", "schedule": 10.0},
+    "publish, use and retire signing keys": {"task": "paywall.turn_keys", "schedule": 3600.0},
     "forget limits that have run out": {"task": "accounts.forget_limits", "schedule": 3600.0},
     "replay events that never arrived": {"task": "billing.replay_events", "schedule": 600.0},
     "look at customers at a boundary": {"task": "billing.sweep_boundaries", "schedule": 900.0},

@@ -1,10 +1,10 @@
-"""Addresses of this app: the access API."""
+"""Addresses of this app: the access API and what edges need."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from paywall import views
+from paywall import edges, views
 
 app_name = "paywall"
 
@@ -16,4 +16,7 @@ urlpatterns = [
     path("api/v1/articles/<slug:article_id>/explain", views.ExplainView.as_view(), name="explain"),
     path("api/v1/access", views.BatchView.as_view(), name="batch"),
     path("api/v1/access/check", views.CheckView.as_view(), name="check"),
+    path("api/v1/access/token", edges.TokenView.as_view(), name="token"),
+    path("api/v1/access/epochs", edges.FeedView.as_view(), name="epochs"),
+    path(".well-known/jwks.json", edges.key_set, name="jwks"),
 ]

@@ -35,7 +35,7 @@ from paywall.serializers import (
 _VARY = "Cookie, Authorization, X-Session-Token, X-Device-Id, Origin, Accept-Language"
 _ID_LENGTH = Article._meta.get_field("id").max_length or 0
 
-_READER = OpenApiParameter("reader", str, description="A reader's public id; for site keys only.")
+READER = OpenApiParameter("reader", str, description="A reader's public id; for site keys only.")
 
 
 class PersonalView(APIView):
@@ -68,7 +68,7 @@ class ArticleView(PersonalView):
     @extend_schema(
         operation_id="article_retrieve",
         summary="The public face of an article, and what this reader may see of it",
-        parameters=[_READER],
+        parameters=[READER],
         responses=ArticleSerializer,
     )
     def get(self, request: Request, article_id: str) -> Response:
@@ -137,7 +137,7 @@ class AccessView(PersonalView):
     @extend_schema(
         operation_id="article_access",
         summary="A decision; spends nothing",
-        parameters=[_READER],
+        parameters=[READER],
         responses=DecisionSerializer,
     )
     def get(self, request: Request, article_id: str) -> Response:
@@ -154,7 +154,7 @@ class ReadView(PersonalView):
     @extend_schema(
         operation_id="article_read",
         summary="Open an article: a decision, and the body where access is full",
-        parameters=[_READER],
+        parameters=[READER],
         request=None,
         responses=ReadSerializer,
     )
@@ -174,7 +174,7 @@ class BatchView(PersonalView):
     @extend_schema(
         operation_id="access_batch",
         summary="Many decisions at once; spends nothing",
-        parameters=[_READER],
+        parameters=[READER],
         request=BatchSerializer,
         responses=BatchAnswerSerializer,
     )
@@ -236,7 +236,7 @@ class ExplainView(PersonalView):
         operation_id="article_explain",
         summary="A decision at any moment, with every step and fact behind it",
         description="For site keys only.",
-        parameters=[_READER, ExplainQuerySerializer],
+        parameters=[READER, ExplainQuerySerializer],
         responses=ExplanationSerializer,
     )
     def get(self, request: Request, article_id: str) -> Response:

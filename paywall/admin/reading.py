@@ -36,7 +36,7 @@ else:
     _Admin = admin.ModelAdmin  # generic to the type checker only
 
 
-class _ReadOnly(ShownOnly):
+class ReadOnly(ShownOnly):
     """A list that staff may look at and nobody may change here."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -117,7 +117,7 @@ class ExplainForm(forms.Form):
 
 
 @admin.register(Article)
-class ArticleAdmin(_ReadOnly):
+class ArticleAdmin(ReadOnly):
     """Articles as the CMS stated them, and the way to the explanation of any decision about them."""
 
     list_display = ("title", "id", "section", "demand", "asks_for", "published_at", "explain_link")
@@ -160,7 +160,7 @@ class ArticleAdmin(_ReadOnly):
 
 
 @admin.register(Entitlement)
-class EntitlementAdmin(_ReadOnly):
+class EntitlementAdmin(ReadOnly):
     """Every right that anybody ever had, from when to when, and from when to when we knew."""
 
     list_display = (
