@@ -80,10 +80,11 @@ class FeedView(PersonalView):
         asked = FeedQuerySerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
         site = tokens.audience(asked.validated_data["site"])
-        page = epochs.since(asked.validated_data.get("since"), audience=site, now=clock.now())
+        now = clock.now()
+        page = epochs.since(asked.validated_data.get("since"), audience=site, now=now)
         answer = {
             "epochs": page.epochs,
-            "keys": keys.published_ids(now=clock.now()),
+            "keys": keys.published_ids(now=now),
             "next": page.next,
             "more": page.more,
         }

@@ -17,7 +17,10 @@ from paywall.models import Entitlement, Wallet
 
 @receiver(reader_closing, dispatch_uid="paywall.forget_a_closing_reader")
 def forget_a_closing_reader(*, reader: User, **_kwargs: Any) -> None:
-    """Erase a closing reader's rights with their history, whether or not the account's row stays."""
+    """Erase a closing reader's rights with their history, whether or not the account's row stays.
+
+    Their epoch stays, a bare number: edges have to learn that what is out there is void.
+    """
     Entitlement.objects.filter(reader=reader).delete()
     Wallet.objects.filter(reader=reader).delete()
 

@@ -267,4 +267,6 @@ def _no_face(article: Article) -> dict[str, Any]:
 
 
 def _passed(status: HTTPStatus, reason: Reason) -> Response:
-    return Response(status=status, headers={"X-Paywall-Reason": reason, "X-Paywall-Access": reason.access})
+    # Plain text, as PEP 3333 asks: not every server takes a member of an enumeration for it.
+    headers = {"X-Paywall-Reason": reason.value, "X-Paywall-Access": reason.access.value}
+    return Response(status=status, headers=headers)
