@@ -52,6 +52,7 @@ _TABLE: tuple[tuple[type[Exception], Problem], ...] = (
     (paywall.RulesRefused, Problem(HTTPStatus.CONFLICT, "rules_refused")),
     (paywall.AccountBlocked, Problem(HTTPStatus.FORBIDDEN, "account_blocked")),
     (paywall.SiteUnknown, Problem(HTTPStatus.BAD_REQUEST, "site_unknown")),
+    (paywall.SigningKeyUnknown, Problem(HTTPStatus.NOT_FOUND, "signing_key_unknown")),
     (billing.StripeTrouble, Problem(HTTPStatus.SERVICE_UNAVAILABLE, "stripe_unavailable", _RETRY_SOON)),
     (billing.CardRefused, Problem(HTTPStatus.CONFLICT, "card_refused")),
     (billing.StripeRefused, Problem(HTTPStatus.CONFLICT, "stripe_refused")),
