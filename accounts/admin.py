@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import clock, emails, sessions
 from accounts.models import Mail, Session, User
+from accounts.signals import shut_out
 
 _LONGEST_KEY = 18  # digits, of which every database holds the number
 
@@ -148,6 +149,8 @@ class UserAdmin(ShownOnly):
         if not change:
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
+        if not obj.is_active:
+            shut_out.send(sender=User, reader=obj)
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer groups and permissions as Django does, in a field that takes any nonsense."""

@@ -16,7 +16,7 @@ from django.db.models import Q
 
 from accounts.errors import StaffStay
 from accounts.models import CLOSED, KnownDevice, Mail, Session, User
-from accounts.signals import reader_closed, reader_closing
+from accounts.signals import reader_closed, reader_closing, shut_out
 
 
 def close(reader: User, *, now: datetime) -> None:
@@ -36,6 +36,7 @@ def close(reader: User, *, now: datetime) -> None:
         _forget_ways_in(kept)
         _forget_what_we_wrote(kept)
         _forget_the_name(kept)
+        shut_out.send(sender=User, reader=kept)
     reader_closed.send(sender=User, reader=kept, now=now)
 
 

@@ -14,11 +14,14 @@ from typing import cast
 from allauth.core.internal.sessionkit import get_session_user
 from allauth.headless.tokens.strategies.base import AbstractTokenStrategy
 from django.contrib.sessions.backends.base import SessionBase
+from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext
 
 from accounts.models import Session, User
 from accounts.session_store import SEEN, SIGNED_IN, Door, SessionStore
+from accounts.signals import shut_out
 
 _TOKEN = re.compile(r"[a-z0-9]{32}")
 _ID = re.compile(r"[0-9a-f]{64}")
@@ -151,15 +154,20 @@ def of(reader: User, *, current: SessionBase | None, now: datetime) -> list[Sign
 def end(reader: User, ids: Iterable[str]) -> int:
     """End those of `reader`'s sessions; another reader's, and ids that are none, are out of reach. Return how many."""
     sound = [one for one in ids if _ID.fullmatch(one)]
-    ended, _ = Session.objects.filter(reader=reader, session_key__in=sound).delete()
-    return ended
+    return _end(Session.objects.filter(reader=reader, session_key__in=sound), reader=reader)
 
 
 def end_others(reader: User, *, but: SessionBase | None) -> int:
     """End every session of `reader` except `but`. Return how many."""
     rows = Session.objects.filter(reader=reader)
     here = _stored_key(but)
-    ended, _ = (rows.exclude(session_key=here) if here else rows).delete()
+    return _end(rows.exclude(session_key=here) if here else rows, reader=reader)
+
+
+def _end(rows: QuerySet[Session], *, reader: User) -> int:
+    with transaction.atomic():
+        ended, _ = rows.delete()
+        shut_out.send(sender=User, reader=reader)
     return ended
 
 

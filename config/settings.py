@@ -403,6 +403,7 @@ CELERY_BEAT_SCHEDULE = {
     "send mails left in the outbox": {"task": "accounts.sweep_mails", "schedule": 10.0},
     "cut previews by new rules": {"task": "paywall.cut_previews", "schedule": 60.0},
     "forget free reads that count no more": {"task": "paywall.forget_free_reads", "schedule": 86400.0},
+    "publish, use and retire signing keys": {"task": "paywall.turn_keys", "schedule": 3600.0},
     "forget limits that have run out": {"task": "accounts.forget_limits", "schedule": 3600.0},
     # Both ask nobody anything while staff have decided nothing about crawlers.
     "read the networks of crawlers": {"task": "paywall.refresh_crawler_lists", "schedule": 600.0},

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from accounts.models import User
+from paywall import epochs
 from paywall.decision import policy
 from paywall.decision.facts import Grant, Suspension, Trouble
 from paywall.errors import ProductUnknown
@@ -25,8 +26,8 @@ def replace(reader: User, *, source: str, grants: tuple[Grant, ...], now: dateti
     """Make `grants` all that `source` gives this reader; return whether that changed anything.
 
     What is stated again as it was writes nothing. A changed or missing grant closes its row, a new or changed one
-    adds a row; no row is edited otherwise. Concurrent calls for one reader follow one another. Call it inside the
-    transaction that made the statement true, or outside of any.
+    adds a row; no row is edited otherwise. A change voids the reader's access tokens. Concurrent calls for one reader
+    follow one another. Call it inside the transaction that made the statement true, or outside of any.
 
     :raises ProductUnknown: a grant names a product that does not exist; nothing is written.
     :raises ValueError: two grants name one product, or a grant names another source.
@@ -45,6 +46,7 @@ def replace(reader: User, *, source: str, grants: tuple[Grant, ...], now: dateti
         moment = _moment_to_record(reader, source=source, now=now)
         Entitlement.objects.filter(pk__in=[row.pk for row in outdated.values()]).update(superseded_at=moment)
         Entitlement.objects.bulk_create(_row(grant, reader=reader, recorded_at=moment) for grant in added)
+        epochs.raise_for(reader, now=now)
     return True
 
 

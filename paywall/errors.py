@@ -21,3 +21,15 @@ class RulesMissing(PaywallError):
 
 class RulesRefused(PaywallError):
     """A draft cannot be published: it holds mistakes, it is none, or a payer would lose; the text says which."""
+
+
+class AccountBlocked(PaywallError):
+    """A token was asked for a reader whose account is blocked."""
+
+
+class SiteUnknown(PaywallError):
+    """A token was asked for a site that is none of ours."""
+
+
+class SigningKeyUnknown(PaywallError):
+    """No key of this id is published."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.signals import user_logged_in
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from accounts import identity
+from accounts import clock, identity
 from accounts.models import User
-from accounts.signals import reader_closing
-from paywall import metering
+from accounts.signals import reader_closing, shut_out
+from paywall import epochs, metering
 from paywall.models import (
     CrawlerPolicy,
     DirectoryVersion,
@@ -26,7 +26,10 @@ from paywall.models import (
 
 @receiver(reader_closing, dispatch_uid="paywall.forget_a_closing_reader")
 def forget_a_closing_reader(*, reader: User, **_kwargs: Any) -> None:
-    """Erase a closing reader's rights with their history, whether or not the account's row stays."""
+    """Erase a closing reader's rights with their history, whether or not the account's row stays.
+
+    Their epoch stays, a bare number: edges have to learn that what is out there is void.
+    """
     Entitlement.objects.filter(reader=reader).delete()
     Wallet.objects.filter(reader=reader).delete()
 
@@ -37,6 +40,19 @@ def merge_free_reads(request: HttpRequest, user: User, **_kwargs: Any) -> None:
     device = identity.presented_device(request)
     if device is not None:
         metering.merge(device, user)
+
+
+@receiver(shut_out, dispatch_uid="paywall.void_tokens")
+def void_tokens(*, reader: User, **_kwargs: Any) -> None:
+    """Honour no token any longer that was handed out before."""
+    epochs.raise_for(reader, now=clock.now())
+
+
+@receiver(user_logged_out, dispatch_uid="paywall.void_tokens_of_who_left")
+def void_tokens_of_who_left(user: User | None, **_kwargs: Any) -> None:
+    """Leave nothing behind in a browser that others use as well; elsewhere the reader is given a new token."""
+    if user is not None:
+        epochs.raise_for(user, now=clock.now())
 
 
 def renew_the_directory(**_kwargs: Any) -> None:

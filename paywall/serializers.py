@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils import timezone
@@ -16,9 +16,11 @@ from accounts.serializers import StrictSerializer
 from paywall.articles import Statement
 from paywall.decision.article import Demand
 from paywall.decision.reasons import Access, Reason, Remedy
+from paywall.epochs import Place
 from paywall.models import Article
 
 BATCH_LIMIT = 100
+_LARGEST_KEY = 2**63 - 1
 
 
 class MomentField(serializers.DateTimeField):
@@ -60,6 +62,28 @@ class CursorField(serializers.Field[tuple[datetime, str], str, str, Any]):
         if timezone.is_naive(published_at) or "\x00" in article_id:
             self.fail("invalid")
         return published_at, article_id
+
+
+@extend_schema_field(str)
+class PlaceField(serializers.Field[Place, str, str, Any]):
+    """A place in the feed of epochs, opaque to the client."""
+
+    default_error_messages = {"invalid": "This is not a cursor of ours."}
+
+    def to_representation(self, value: Place) -> str:
+        """Return the place as text."""
+        return base64.urlsafe_b64encode(f"{value.raised_at.isoformat()}|{value.reader}".encode()).decode()
+
+    def to_internal_value(self, data: str) -> Place:
+        """Return the place that an earlier answer named."""
+        try:
+            moment, _separator, reader = base64.urlsafe_b64decode(data.encode()).decode().partition("|")
+            place = Place(datetime.fromisoformat(moment).astimezone(UTC), int(reader))
+        except (ValueError, OverflowError, binascii.Error):
+            self.fail("invalid")
+        if timezone.is_naive(datetime.fromisoformat(moment)) or not 0 <= place.reader <= _LARGEST_KEY:
+            self.fail("invalid")
+        return place
 
 
 class LinkSerializer(serializers.Serializer[Any]):
@@ -278,3 +302,49 @@ class ExplanationSerializer(serializers.Serializer[Any]):
     steps = ExplainedStepSerializer(many=True)
     facts = ExplainedFactSerializer(many=True)
     caveats = serializers.ListField(child=serializers.CharField())
+
+
+class TokenRequestSerializer(StrictSerializer):
+    """For which site a token is to be."""
+
+    site = serializers.CharField(
+        max_length=200,
+        required=False,
+        help_text="An origin such as `https://news.example`: one of `CORS_ALLOWED_ORIGINS`, or this service's own. "
+        "A browser may leave it out: the site that it is on is meant.",
+    )
+
+
+class TokenSerializer(serializers.Serializer[Any]):
+    """A token for whoever decides without asking here."""
+
+    token = serializers.CharField(help_text="A JWT, ES256, of the type `access-pass+jwt`.")
+    expires_at = serializers.DateTimeField(
+        help_text="Ten minutes from now at the latest; never later than the first of the rights in it ends."
+    )
+
+
+class FeedQuerySerializer(serializers.Serializer[Any]):
+    """Whose feed, and from where on."""
+
+    site = serializers.CharField(max_length=200, help_text="The origin that the edge serves.")
+    since = PlaceField(required=False, help_text="`next` of the answer before; leave it out to begin.")
+
+
+class RaisedSerializer(serializers.Serializer[Any]):
+    """The lowest epoch that counts for a subject."""
+
+    sub = serializers.CharField()
+    epoch = serializers.IntegerField()
+
+
+class FeedSerializer(serializers.Serializer[Any]):
+    """What an edge has to know of the last minutes to refuse what was withdrawn."""
+
+    epochs = RaisedSerializer(many=True, help_text="A token of this `sub` with a lower `epoch` is void.")
+    keys = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="The ids of all keys that count; a token of any other is void.",
+    )
+    next = PlaceField(help_text="Ask for `?since=` this, a few seconds later.")
+    more = serializers.BooleanField(help_text="Whether to ask at once.")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 from celery import shared_task
 
 from accounts import clock
-from paywall import articles, metering
+from paywall import articles, keys, metering
 from paywall.crawlers import lists, names
+
+logger = logging.getLogger(__name__)
 
 _BATCH = 200
 # Workers are killed after a minute: nothing is begun that might not end before.
@@ -37,3 +41,10 @@ def refresh_crawler_lists() -> None:
 def prove_crawlers() -> None:
     """Ask DNS about clients that say they are crawlers."""
     names.prove_due(names.SystemResolver(), now=clock.now(), seconds=_SECONDS_FOR_NAMES)
+
+
+@shared_task(name="paywall.turn_keys")
+def turn_keys() -> None:
+    """Publish, use and retire signing keys, each in its time."""
+    for done in keys.turn(now=clock.now()):
+        logger.info("Signing keys: %s.", done)

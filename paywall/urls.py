@@ -1,10 +1,10 @@
-"""Addresses of this app: the access API, and a page for readers of institutions."""
+"""Addresses of this app: the access API, what edges need, and a page for readers of institutions."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from paywall import pages, views
+from paywall import edges, pages, views
 
 app_name = "paywall"
 
@@ -17,5 +17,8 @@ urlpatterns = [
     path("api/v1/articles/<slug:article_id>/markup", views.MarkupView.as_view(), name="markup"),
     path("api/v1/access", views.BatchView.as_view(), name="batch"),
     path("api/v1/access/check", views.CheckView.as_view(), name="check"),
+    path("api/v1/access/token", edges.TokenView.as_view(), name="token"),
+    path("api/v1/access/epochs", edges.FeedView.as_view(), name="epochs"),
+    path(".well-known/jwks.json", edges.key_set, name="jwks"),
     path("account/institution/", pages.InstitutionPage.as_view(), name="institution"),
 ]

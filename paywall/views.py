@@ -39,7 +39,7 @@ from paywall.serializers import (
 _VARY = "Cookie, Authorization, X-Session-Token, X-Device-Id, Origin, Accept-Language"
 _ID_LENGTH = Article._meta.get_field("id").max_length or 0
 
-_READER = OpenApiParameter("reader", str, description="A reader's public id; for site keys only.")
+READER = OpenApiParameter("reader", str, description="A reader's public id; for site keys only.")
 _NETWORK = OpenApiParameter(
     identity.READER_ADDRESS_HEADER,
     str,
@@ -52,7 +52,7 @@ _AGENT = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="What the reader's client calls itself (User-Agent); for site keys only.",
 )
-_ON_BEHALF = [_READER, _NETWORK, _AGENT]
+_ON_BEHALF = [READER, _NETWORK, _AGENT]
 
 
 class PersonalView(APIView):
@@ -281,7 +281,7 @@ class ExplainView(PersonalView):
         operation_id="article_explain",
         summary="A decision at any moment, with every step and fact behind it",
         description="For site keys only.",
-        parameters=[_READER, ExplainQuerySerializer],
+        parameters=[READER, ExplainQuerySerializer],
         responses=ExplanationSerializer,
     )
     def get(self, request: Request, article_id: str) -> Response:
@@ -315,4 +315,6 @@ def _no_face(article: Article) -> dict[str, Any]:
 
 
 def _passed(status: HTTPStatus, reason: Reason) -> Response:
-    return Response(status=status, headers={"X-Paywall-Reason": reason, "X-Paywall-Access": reason.access})
+    # Plain text, as PEP 3333 asks: not every server takes a member of an enumeration for it.
+    headers = {"X-Paywall-Reason": reason.value, "X-Paywall-Access": reason.access.value}
+    return Response(status=status, headers=headers)

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from paywall.models.crawlers import CrawlerList, CrawlerPolicy, CrawlerProof
+from paywall.models.metering import FreeRead, Wallet
 from paywall.models.places import DirectoryVersion, EmailDomain, Institution, InstitutionUse, Network
-from paywall.models.reading import (
-    Article,
-    ArticleQuerySet,
-    Entitlement,
-    EntitlementQuerySet,
-    FreeRead,
-    Product,
-    Rule,
-    RuleSet,
-    Wallet,
-)
+from paywall.models.reading import Article, ArticleQuerySet, Entitlement, EntitlementQuerySet, Product
+from paywall.models.rules import Rule, RuleSet
+from paywall.models.tokens import AccessEpoch, SigningKey
 
 __all__ = [
+    "AccessEpoch",
     "Article",
     "ArticleQuerySet",
     "CrawlerList",
@@ -33,5 +27,6 @@ __all__ = [
     "Product",
     "Rule",
     "RuleSet",
+    "SigningKey",
     "Wallet",
 ]

@@ -32,7 +32,10 @@ JSON = "application/json"
 _CLIENTS = {
     checks: Client(raise_request_exception=False, enforce_csrf_checks=checks) for checks in (False, True)
 }
-BODIES = {"/api/v1/access": json.dumps({"articles": list(ARTICLES)})}
+BODIES = {
+    "/api/v1/access": json.dumps({"articles": list(ARTICLES)}),
+    "/api/v1/access/token": json.dumps({"site": "http://localhost:8001"}),
+}
 
 
 @dataclass(frozen=True, slots=True)

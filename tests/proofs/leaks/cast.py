@@ -24,7 +24,7 @@ from django.test import Client
 from accounts.models import Mail, User
 from billing import subscribing
 from billing.models import CheckoutAttempt, Cursor, OutboundCall, ReconcileRun, StripeEvent
-from paywall import robots, rules
+from paywall import keys, robots, rules
 from paywall.models import Article, CrawlerList, CrawlerPolicy, CrawlerProof
 from tests.billing.market import served
 from tests.factories.accounts import a_mail, a_member_of_staff, a_reader
@@ -142,6 +142,7 @@ def _leave_records(ben: User) -> None:
     OutboundCall.objects.create(purpose="test", subject="nobody", key="oc_1", started_at=NOON)
     ReconcileRun.objects.create(started_at=NOON)
     Group.objects.create(name="Desk")
+    keys.signer(now=NOON)
     rules.draft(name="Never published: it would open nothing", now=NOON)
     institution("192.0.2.0/24", domains=["uni.example"])
     # Proven crawlers read everything; those of the town are none.

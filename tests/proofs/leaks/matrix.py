@@ -75,6 +75,7 @@ PAGES: Mapping[str, Row] = {
     "set_language": _everybody(ALL),
     "/.well-known/change-password": _everybody(ALL),
     "docs": _everybody("yy-----"),
+    "paywall:jwks": _everybody("yy-----"),
     "health-live": _everybody(ALL),
     "health-ready": _everybody(ALL),
     "billing:webhook": _everybody("--y----"),
@@ -132,6 +133,9 @@ API: Mapping[str, Row] = {
     # Who holds no right to the article is refused; where signing in might help, it is asked for.
     "paywall:check": Row("ss----y", "yy----y", special=dict.fromkeys(_WITHOUT_RIGHTS, "nn----y")),
     "paywall:article": Row("yy-s-sy", "yy-n-ny", "yy-y-yy"),
+    # On what a reader holds; a site says on whose.
+    "paywall:token": Row("--s---y", "--y---y", "--n---y", {SITES[1]: "--y---y"}),
+    "paywall:epochs": _for_sites(LOOK),
     "paywall:articles": _for_sites(LOOK),
     "paywall:explain": _for_sites(LOOK),
     "billing:api-plans": _everybody(LOOK),
@@ -220,7 +224,7 @@ _MORE_THAN_MIRRORED: Mapping[str, Mapping[str, _DESK]] = {
 _MODELS = (
     "accounts_mail", "accounts_session", "accounts_user", "auth_group", "mfa_authenticator",
     "paywall_article", "paywall_crawlerlist", "paywall_crawlerpolicy", "paywall_crawlerproof",
-    "paywall_entitlement", "paywall_institution", "paywall_product", "paywall_ruleset",
+    "paywall_entitlement", "paywall_institution", "paywall_product", "paywall_ruleset", "paywall_signingkey",
     "billing_checkoutattempt", "billing_cursor", "billing_customer", "billing_invoice", "billing_openproduct",
     "billing_outboundcall", "billing_paymentmethod", "billing_plan", "billing_price", "billing_reconcilerun",
     "billing_stripeevent", "billing_subscription",
