@@ -12,9 +12,9 @@ from datetime import datetime
 
 from accounts.identity import Identity
 from accounts.models import User
-from paywall import articles, entitlements, explanation, metering, rules
+from paywall import articles, entitlements, explanation, gifts, metering, rules
 from paywall.decision.article import Demand
-from paywall.decision.facts import Facts, Grant, ReaderFacts
+from paywall.decision.facts import Facts, GiftPass, Grant, ReaderFacts
 from paywall.decision.policy import Decision, decide
 from paywall.decision.reasons import Access, Reason
 from paywall.decision.rules import RuleBook
@@ -36,15 +36,19 @@ class Reading:
     teaser: str | None
 
 
-def peek(identity: Identity, article: Article, *, now: datetime) -> Decision:
-    """Decide what whoever asks may read of an article; spends nothing."""
-    return decide(_gathered(identity, article, now=now))
+def peek(identity: Identity, article: Article, *, now: datetime, gift: str = "") -> Decision:
+    """Decide what whoever asks may read of an article, with the code of a `gift` or without; spends nothing."""
+    return decide(_gathered(identity, article, now=now, gift=gift))
 
 
-def spend(identity: Identity, article: Article, *, now: datetime) -> Decision:
-    """Decide, and use a free read where that is what opens the article."""
-    facts = _gathered(identity, article, now=now)
+def spend(identity: Identity, article: Article, *, now: datetime, gift: str = "") -> Decision:
+    """Decide, and use what opens the article: the gift whose code was given, or else a free read."""
+    facts = _gathered(identity, article, now=now, gift=gift)
     decision = decide(facts)
+    if gift and decision.reason is Reason.GIFT_LINK:
+        accepted = gifts.accept(gift, identity, article.id, now=now)
+        # Another device may have been faster: then it is as if no code had been given.
+        return decide(replace(facts, gift=accepted)) if accepted else spend(identity, article, now=now)
     terms = facts.rules.meter
     if decision.reason is not Reason.METERED or terms is None or _is_paid_for(decision, now=now):
         return decision
@@ -52,9 +56,9 @@ def spend(identity: Identity, article: Article, *, now: datetime) -> Decision:
     return decide(replace(facts, meter=metering.spend(identity, article.id, terms=terms, now=now)))
 
 
-def read(identity: Identity, article: Article, *, now: datetime) -> Reading:
+def read(identity: Identity, article: Article, *, now: datetime, gift: str = "") -> Reading:
     """Open an article for whoever asks: the body if and only if access is full, the teaser where it is teaser."""
-    decision = spend(identity, article, now=now)
+    decision = spend(identity, article, now=now, gift=gift)
     return Reading(
         decision,
         body=article.body if decision.access is Access.FULL else None,
@@ -69,6 +73,7 @@ def check_many(
     asked = tuple(wanted)
     grants = _grants(identity.reader, asked, now=now)
     facts = [_facts(article, identity.reader, grants, book=rules.of(article), now=now) for article in asked]
+    facts = _with_gifts(identity, asked, facts, now=now)
     return tuple(zip(asked, map(decide, _with_meter(identity, facts, now=now)), strict=True))
 
 
@@ -82,17 +87,29 @@ def explain(reader: User | None, article: Article, *, at: datetime, known_at: da
     grants = tuple(map(entitlements.grant_of, rows))
     # What nobody has published yet decides nothing, also where a later moment is asked about.
     facts = _facts(article, reader, grants, book=rules.as_of(min(at, known_at)), now=at)
+    opening = gifts.as_of(reader, article.id, at=at, known_at=known_at) if reader is not None else None
+    if opening is not None:
+        facts = replace(facts, gift=GiftPass(opening.gift.expires_at))
     if _asks_meter(facts) and (terms := facts.rules.meter) is not None:
         meter = metering.as_of(reader, article.id, terms=terms, at=at, known_at=known_at)
         facts = replace(facts, meter=meter)
     return explanation.of(
-        decide(facts), facts=facts, article=article, reader=reader, rows=rows, known_at=known_at
+        decide(facts),
+        facts=facts,
+        article=article,
+        reader=reader,
+        rows=rows,
+        opening=opening,
+        known_at=known_at,
     )
 
 
-def _gathered(identity: Identity, article: Article, *, now: datetime) -> Facts:
+def _gathered(identity: Identity, article: Article, *, now: datetime, gift: str = "") -> Facts:
     grants = _grants(identity.reader, [article], now=now)
     facts = _facts(article, identity.reader, grants, book=rules.of(article), now=now)
+    facts = _with_gifts(identity, [article], [facts], now=now)[0]
+    if gift and _is_refused(facts):
+        facts = replace(facts, gift=gifts.offered(gift, identity, article.id, now=now))
     return _with_meter(identity, [facts], now=now)[0]
 
 
@@ -112,6 +129,21 @@ def _grants(reader: User | None, wanted: Iterable[Article], *, now: datetime) ->
     return entitlements.snapshot(reader, now=now)
 
 
+def _with_gifts(
+    identity: Identity, wanted: Iterable[Article], gathered: list[Facts], *, now: datetime
+) -> list[Facts]:
+    """Add gifts accepted before, where an article was given to somebody and nothing of the reader's own opens it."""
+    asking = [
+        facts.article.id
+        for article, facts in zip(wanted, gathered, strict=True)
+        if gifts.may_open(article, at=now) and _is_refused(facts)
+    ]
+    if not asking:
+        return gathered
+    passes = gifts.accepted(identity, asking, now=now)
+    return [replace(facts, gift=passes.get(facts.article.id)) for facts in gathered]
+
+
 def _with_meter(identity: Identity, gathered: list[Facts], *, now: datetime) -> list[Facts]:
     """Add readings of the meter where nothing that costs the reader nothing opens a metered article."""
     terms = next((facts.rules.meter for facts in gathered if facts.rules.meter is not None), None)
@@ -123,7 +155,11 @@ def _with_meter(identity: Identity, gathered: list[Facts], *, now: datetime) -> 
 
 
 def _asks_meter(facts: Facts) -> bool:
-    return facts.ask.demand is Demand.METERED and decide(facts).access is Access.TEASER
+    return facts.ask.demand is Demand.METERED and _is_refused(facts)
+
+
+def _is_refused(facts: Facts) -> bool:
+    return decide(facts).access is Access.TEASER
 
 
 def _is_paid_for(decision: Decision, *, now: datetime) -> bool:

@@ -21,3 +21,23 @@ class RulesMissing(PaywallError):
 
 class RulesRefused(PaywallError):
     """A draft cannot be published: it holds mistakes, it is none, or a payer would lose; the text says which."""
+
+
+class GiftRefused(PaywallError):
+    """A gift cannot be made; the text, for the reader, says why."""
+
+
+class GiftsOff(GiftRefused):
+    """This publisher has no gifts."""
+
+
+class GiftNotYours(GiftRefused):
+    """No right of the reader's own opens the article."""
+
+
+class GiftQuotaUsed(GiftRefused):
+    """All gifts of this month are made."""
+
+
+class GiftUnknown(PaywallError):
+    """The reader made no such gift, or has taken it back."""

@@ -12,7 +12,7 @@ from paywall.decision import policy
 from paywall.decision.facts import Facts, Grant
 from paywall.decision.policy import Decision
 from paywall.decision.reasons import Reason
-from paywall.models import Article, Entitlement
+from paywall.models import Article, Entitlement, GiftOpening
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,10 @@ def of(
     article: Article,
     reader: User | None,
     rows: Iterable[Entitlement],
+    opening: GiftOpening | None,
     known_at: datetime,
 ) -> Explanation:
-    """Return the decision with its steps and facts; `rows` are the entitlements that they were made from."""
+    """Return the decision with its steps and facts; `rows` and `opening` are what rights and gift were made from."""
     at = facts.now
     return Explanation(
         article=article,
@@ -71,6 +72,7 @@ def of(
             *_rule_facts(facts),
             *_reader_facts(reader),
             *_right_facts(rows, at=at),
+            *_gift_facts(opening),
             *_meter_facts(facts),
         ),
         caveats=_caveats(article, reader, known_at=known_at),
@@ -125,6 +127,15 @@ def _meter_facts(facts: Facts) -> tuple[ExplainedFact, ...]:
         ExplainedFact("meter", f"{told}; next one back {back}" if back else told, origin),
         ExplainedFact("meter.this_article", this, origin),
     )
+
+
+def _gift_facts(opening: GiftOpening | None) -> tuple[ExplainedFact, ...]:
+    """Tell of a gift that was accepted; whose gift it is stands in the admin only."""
+    if opening is None:
+        return ()
+    gift = opening.gift
+    origin = f"gift {gift.key}, made {_moment(gift.made_at)}, accepted by this reader {_moment(opening.accepted_at)}"
+    return (ExplainedFact("gift", f"opens until {_moment(gift.expires_at)}", origin),)
 
 
 def _reader_facts(reader: User | None) -> tuple[ExplainedFact, ...]:

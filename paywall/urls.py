@@ -14,6 +14,9 @@ urlpatterns = [
     path("api/v1/articles/<slug:article_id>/access", views.AccessView.as_view(), name="access"),
     path("api/v1/articles/<slug:article_id>/read", views.ReadView.as_view(), name="read"),
     path("api/v1/articles/<slug:article_id>/explain", views.ExplainView.as_view(), name="explain"),
+    path("api/v1/articles/<slug:article_id>/gifts", views.GiveView.as_view(), name="give"),
+    path("api/v1/gifts", views.GiftsView.as_view(), name="gifts"),
+    path("api/v1/gifts/<slug:gift_id>", views.GiftView.as_view(), name="gift"),
     path("api/v1/access", views.BatchView.as_view(), name="batch"),
     path("api/v1/access/check", views.CheckView.as_view(), name="check"),
 ]

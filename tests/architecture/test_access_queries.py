@@ -12,7 +12,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
+from paywall import giving
 from paywall.decision.article import Demand
+from paywall.giving import GiftTerms
+from paywall.models import Article
 from tests.factories.paywall import DAY, NOON, article, entitle, failed, grant, in_grace, reader
 from tests.paywall.conftest import sign_in
 
@@ -79,6 +82,22 @@ def test_reading_and_the_check_cost_the_same(mara: User) -> None:
     assert len(statements(client, "post", "/api/v1/articles/harbour-vote/read")) == 4
     check = "/api/v1/access/check"
     assert len(statements(client, "get", check, headers={"X-Original-URI": "/harbour-vote"})) == 4
+
+
+def test_where_an_article_was_given_away_a_refused_reader_costs_one_more_and_nobody_else(mara: User) -> None:
+    """An article that nobody gives away costs nothing more; which one is, is told with the article itself."""
+    article()
+    subscriber, giver = reader("subscriber@readers.example"), reader("giver@readers.example")
+    for each in (subscriber, giver):
+        entitle(each, grant())
+    terms = GiftTerms(per_month=1, lasts=DAY, openings=1)
+    giving.give(giver, Article.objects.for_decision().get(), terms=terms, now=NOON)
+    assert len(statements(sign_in(subscriber))) == 4
+    assert len(statements(Client())) == 2
+    assert len(statements(sign_in(mara))) == 6
+    with CaptureQueriesContext(connection) as captured:
+        Client().get(ACCESS)
+    assert len(captured) == 1, "a device that is new has accepted nothing"
 
 
 @pytest.mark.parametrize("size", [1, 100])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -21,7 +22,9 @@ from accounts.models import Mail, Session, User
 from accounts.session_store import Door, SessionStore
 from billing import cards, invoices, outlook, subscribing
 from billing.models import CheckoutAttempt, Customer, Invoice, OpenProduct, PaymentMethod, Subscription
-from paywall.models import Entitlement
+from paywall import giving
+from paywall.giving import GiftTerms
+from paywall.models import Article, Entitlement, Gift
 from tests.billing.market import BACK, Market
 from tests.factories.accounts import a_mail, a_reader
 from tests.factories.paywall import article
@@ -87,6 +90,7 @@ def two(market: Market) -> Two:
         "public": ben.public_id,
         "pk": ben.pk,
         "key": key.pk,
+        "gift": _gift_of(ben, now=market.now),
     }
     two = Two(market=market, ann=ann, ben=ben, ids=ids)
     ids["login"] = _session_of(ben)
@@ -97,6 +101,12 @@ def _session_of(reader: User) -> str:
     """Sign in somewhere; return the id that the reader's list of sessions shows."""
     browser = _signed_in(reader)
     return SessionStore().stored_key(browser.cookies[settings.SESSION_COOKIE_NAME].value)
+
+
+def _gift_of(reader: User, *, now: datetime) -> str:
+    terms = GiftTerms(per_month=10, lasts=timedelta(days=14), openings=5)
+    given, _is_new = giving.give(reader, Article.objects.for_decision().get(), terms=terms, now=now)
+    return given.gift.key
 
 
 def _signed_in(reader: User) -> Client:
@@ -193,6 +203,11 @@ def _at_his_reading(its: dict[str, Any]) -> Iterator[Try]:
         "his front page", "POST", f"/api/v1/access{named}", {"articles": ["harbour-vote"]},
         reached=lambda content: '"full"' in content,
     )  # fmt: skip
+    yield Try("his gift", "DELETE", f"/api/v1/gifts/{its['gift']}", status=404)
+    yield Try(
+        "his gifts", "GET", f"/api/v1/gifts{named}",
+        reached=lambda content: its["gift"] in content,
+    )  # fmt: skip
     yield Try("his explanation", "GET", f"/api/v1/articles/harbour-vote/explain{named}", status=403)
 
 
@@ -252,6 +267,7 @@ def holdings(two: Two) -> dict[str, list[dict[str, Any]]]:
         "addresses": EmailAddress.objects.filter(user=ben),
         "factors": Authenticator.objects.filter(user=ben),
         "mails": Mail.objects.filter(reader=ben),
+        "gifts": Gift.objects.filter(giver=ben),
         "rights": Entitlement.objects.filter(reader=ben),
         "customer": Customer.objects.filter(reader=ben),
         "subscriptions": Subscription.objects.filter(customer__reader=ben),
@@ -295,11 +311,12 @@ def test_s3_the_same_ways_lead_their_owner_there(two: Two) -> None:
     shown = (
         "where his attempt leads", "the page of his subscription", "his invoices ", "who he is",
         "his contract at /api/v1/subscription", "his access", "his access/access", "his reading", "his front page",
+        "his gifts",
     )  # fmt: skip
     for name in shown:
         assert ways[name].reached(_go(ben, ways[name]).content.decode()), name
     doing = (
-        "his session", "his key", "cancel his subscription", "resume his subscription", "his second factor",
+        "his gift", "his session", "his key", "cancel his subscription", "resume his subscription", "his second factor",
         "his way back from Checkout", "his card form",
     )  # fmt: skip
     for name in doing:
