@@ -283,10 +283,13 @@ class GiveView(PersonalView):
     @extend_schema(
         operation_id="article_give",
         summary="Make a gift of an article: a link that opens it to a few others",
-        description="While an earlier gift of the article can still be accepted it is that one, at no cost. 409 with "
-        "the code `gift_not_yours_to_give`, `gift_quota_used` or `gifts_off` where none can be made.",
+        description="While an earlier gift of the article can still be accepted it is that one, at no cost.",
         request=None,
-        responses={200: MadeGiftSerializer, 201: MadeGiftSerializer},
+        responses={
+            200: OpenApiResponse(MadeGiftSerializer, description="The same gift again."),
+            201: OpenApiResponse(MadeGiftSerializer, description="New."),
+            409: OpenApiResponse(description="`gift_not_yours_to_give`, `gift_quota_used` or `gifts_off`."),
+        },
     )
     def post(self, request: Request, article_id: str) -> Response:
         """Answer with the gift."""

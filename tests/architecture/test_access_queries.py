@@ -12,11 +12,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from paywall import giving
 from paywall.decision.article import Demand
-from paywall.giving import GiftTerms
-from paywall.models import Article
-from tests.factories.paywall import DAY, NOON, article, entitle, failed, grant, in_grace, reader
+from tests.factories.paywall import DAY, NOON, article, entitle, failed, gift, grant, in_grace, reader
 from tests.paywall.conftest import sign_in
 
 pytestmark = pytest.mark.django_db
@@ -86,12 +83,11 @@ def test_reading_and_the_check_cost_the_same(mara: User) -> None:
 
 def test_where_an_article_was_given_away_a_refused_reader_costs_one_more_and_nobody_else(mara: User) -> None:
     """An article that nobody gives away costs nothing more; which one is, is told with the article itself."""
-    article()
+    story = article()
     subscriber, giver = reader("subscriber@readers.example"), reader("giver@readers.example")
     for each in (subscriber, giver):
         entitle(each, grant())
-    terms = GiftTerms(per_month=1, lasts=DAY, openings=1)
-    giving.give(giver, Article.objects.for_decision().get(), terms=terms, now=NOON)
+    gift(giver, article=story)
     assert len(statements(sign_in(subscriber))) == 4
     assert len(statements(Client())) == 2
     assert len(statements(sign_in(mara))) == 6

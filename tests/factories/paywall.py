@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from accounts.models import User
-from paywall import entitlements, rules
+from paywall import entitlements, giving, rules
 from paywall.decision.article import ArticleFacts, Demand
 from paywall.decision.facts import Facts, Grant, ReaderFacts, Suspension, Trouble
-from paywall.models import Article, Product, Rule, RuleSet
+from paywall.giving import GiftTerms
+from paywall.models import Article, Gift, Product, Rule, RuleSet
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -131,3 +132,10 @@ def entitle(who: User, *grants: Grant, now: datetime = NOON - 10 * DAY) -> None:
     for each in grants:
         product(each.product)
         entitlements.replace(who, source=each.source, grants=(each,), now=now)
+
+
+def gift(giver: User, *, article: Article, now: datetime = NOON, openings: int = 5) -> Gift:
+    """Let somebody who may read an article give it away for a fortnight."""
+    terms = GiftTerms(per_month=10, lasts=14 * DAY, openings=openings)
+    given, _is_new = giving.give(giver, article, terms=terms, now=now)
+    return given.gift

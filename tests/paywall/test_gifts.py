@@ -31,6 +31,7 @@ from tests.factories.paywall import (
     article,
     entitle,
     failed,
+    gift,
     grant,
     in_grace,
     meter,
@@ -43,7 +44,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_noon")]
 
 URL = "/api/v1/articles/harbour-vote"
 MINUTE = timedelta(minutes=1)
-TERMS = GiftTerms(per_month=10, lasts=14 * DAY, openings=5)
 
 
 def set_clock(moment: Any) -> None:
@@ -456,41 +456,34 @@ class TestStaff:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_last_opening_is_given_once() -> None:
-    article()
-    who = reader()
+    story, who = article(), reader()
     entitle(who, grant())
     for round_ in range(3):
-        Gift.objects.all().delete()
-        terms = GiftTerms(10, 14 * DAY, 3)
-        given, _new = giving.give(who, Article.objects.for_decision().get(), terms=terms, now=NOON)
-        accept = partial(gifts.accept, given.gift.code, article="harbour-vote", now=NOON)
+        given = gift(who, article=story, openings=3)
+        accept = partial(gifts.accept, given.code, article=story.id, now=NOON)
         for number in range(2):
-            accept(Identity(None, device=f"early-{number}"))
+            accept(Identity(None, device=f"early-{round_}-{number}"))
         devices = [Identity(None, device=f"device-{round_}-{number}") for number in range(8)]
         passes = at_once(*(partial(accept, each) for each in devices))
         assert sum(found is not None for found in passes) == 1
-        assert given.gift.openings.count() == 3
+        assert given.openings.count() == 3
 
 
 @pytest.mark.django_db(transaction=True)
 def test_one_device_that_accepts_many_times_at_once_accepts_once() -> None:
-    article()
-    who = reader()
+    story, who = article(), reader()
     entitle(who, grant())
-    given, _new = giving.give(who, Article.objects.for_decision().get(), terms=TERMS, now=NOON)
+    given = gift(who, article=story)
     somebody = Identity(None, device="device-1")
-    acts = [partial(gifts.accept, given.gift.code, somebody, "harbour-vote", now=NOON)] * 8
-    assert all(at_once(*acts))
-    assert given.gift.openings.count() == 1
+    assert all(at_once(*[partial(gifts.accept, given.code, somebody, story.id, now=NOON)] * 8))
+    assert given.openings.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_the_quota_holds_however_many_ask_at_once() -> None:
     who = reader()
     entitle(who, grant())
-    for number in range(8):
-        article(f"a{number}")
-    terms = GiftTerms(3, 14 * DAY, 5)
+    terms = GiftTerms(per_month=3, lasts=14 * DAY, openings=5)
 
     def make(story: Article) -> bool:
         try:
@@ -498,16 +491,13 @@ def test_the_quota_holds_however_many_ask_at_once() -> None:
         except GiftQuotaUsed:
             return False
 
-    made = at_once(*(partial(make, story) for story in Article.objects.for_decision()))
+    made = at_once(*(partial(make, article(f"a{number}")) for number in range(8)))
     assert made.count(True) == Gift.objects.count() == 3
 
 
 @pytest.mark.django_db(transaction=True)
 def test_one_article_given_many_times_at_once_is_one_gift() -> None:
-    article()
-    who = reader()
+    story, who = article(), reader()
     entitle(who, grant())
-    acts = [partial(giving.give, who, Article.objects.for_decision().get(), terms=TERMS, now=NOON)] * 6
-    given = at_once(*acts)
-    assert [is_new for _given, is_new in given].count(True) == 1
-    assert len({each.url for each, _new in given}) == 1
+    given = at_once(*[partial(gift, who, article=story)] * 6)
+    assert len({each.code for each in given}) == Gift.objects.count() == 1

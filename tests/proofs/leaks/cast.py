@@ -24,19 +24,17 @@ from django.test import Client
 from accounts.models import Mail, User
 from billing import subscribing
 from billing.models import CheckoutAttempt, Cursor, OutboundCall, ReconcileRun, StripeEvent
-from paywall import giving, rules
-from paywall.giving import GiftTerms
+from paywall import rules
 from paywall.models import Article, Gift
 from tests.billing.market import served
 from tests.factories.accounts import a_mail, a_member_of_staff, a_reader
 from tests.factories.billing import Shop, a_shop
-from tests.factories.paywall import DAY, NOON, article, entitle, failed, grant, product
+from tests.factories.paywall import DAY, NOON, article, entitle, failed, gift, grant, product
 from tests.paywall.conftest import SITE
 from tests.proofs.leaks import leaks
 
 PUBLISHED = "harbour-vote"
 ARTICLES = (PUBLISHED, "embargoed", "tomorrow", "withdrawn")
-GIFTS = GiftTerms(per_month=10, lasts=14 * DAY, openings=5)
 BACK = "http://localhost:8001/harbour-vote"
 
 
@@ -145,7 +143,7 @@ def _leave_records(ben: User) -> None:
     OutboundCall.objects.create(purpose="test", subject="nobody", key="oc_1", started_at=NOON)
     ReconcileRun.objects.create(started_at=NOON)
     Group.objects.create(name="Desk")
-    giving.give(ben, Article.objects.for_decision().get(pk=PUBLISHED), terms=GIFTS, now=NOON)
+    gift(ben, article=Article.objects.get(pk=PUBLISHED))
     rules.draft(name="Never published: it would open nothing", now=NOON)
     EmailAddress.objects.get_or_create(
         user=ben, email=ben.email, defaults={"verified": True, "primary": True}

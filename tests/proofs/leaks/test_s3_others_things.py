@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -22,12 +21,10 @@ from accounts.models import Mail, Session, User
 from accounts.session_store import Door, SessionStore
 from billing import cards, invoices, outlook, subscribing
 from billing.models import CheckoutAttempt, Customer, Invoice, OpenProduct, PaymentMethod, Subscription
-from paywall import giving
-from paywall.giving import GiftTerms
-from paywall.models import Article, Entitlement, Gift
+from paywall.models import Entitlement, Gift
 from tests.billing.market import BACK, Market
 from tests.factories.accounts import a_mail, a_reader
-from tests.factories.paywall import article
+from tests.factories.paywall import article, gift
 from tests.proofs.conftest import Figure
 from tests.proofs.leaks import leaks
 
@@ -63,7 +60,7 @@ class Two:
 @pytest.fixture
 def two(market: Market) -> Two:
     """Both subscribe; Ben also has a card form and a Checkout open, a second factor, a key and another session."""
-    article(body=leaks.body("harbour-vote"))
+    story = article(body=leaks.body("harbour-vote"))
     ann, ben = a_reader("ann@readers.example"), a_reader("ben@readers.example")
     market.buy(ann, "culture_monthly")
     market.buy(ben, "premium_monthly")
@@ -90,7 +87,7 @@ def two(market: Market) -> Two:
         "public": ben.public_id,
         "pk": ben.pk,
         "key": key.pk,
-        "gift": _gift_of(ben, now=market.now),
+        "gift": gift(ben, article=story, now=market.now).key,
     }
     two = Two(market=market, ann=ann, ben=ben, ids=ids)
     ids["login"] = _session_of(ben)
@@ -101,12 +98,6 @@ def _session_of(reader: User) -> str:
     """Sign in somewhere; return the id that the reader's list of sessions shows."""
     browser = _signed_in(reader)
     return SessionStore().stored_key(browser.cookies[settings.SESSION_COOKIE_NAME].value)
-
-
-def _gift_of(reader: User, *, now: datetime) -> str:
-    terms = GiftTerms(per_month=10, lasts=timedelta(days=14), openings=5)
-    given, _is_new = giving.give(reader, Article.objects.for_decision().get(), terms=terms, now=now)
-    return given.gift.key
 
 
 def _signed_in(reader: User) -> Client:
