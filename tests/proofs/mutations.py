@@ -48,6 +48,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         "races/test_r8_exactly_one.py",
     ),
     Mutation(
+        "a gift opens to so many and no more",
+        "paywall/gifts.py",
+        "gift is None or not gift.openings_left:",
+        "gift is None:",
+        "races/test_r8_gifts.py",
+    ),
+    Mutation(
         "a lease that ran out is taken over",
         "billing/sync.py",
         "Customer.objects.filter(Q(leased_until=None) | Q(leased_until__lte=now), pk=customer_pk)",
