@@ -30,13 +30,9 @@ def accepted(identity: Identity, wanted: Iterable[str], *, now: datetime) -> dic
     whose = _belongs_to(identity)
     if whose is None:
         return {}
-    rows = (
-        GiftOpening.objects.filter(whose, gift__in=Gift.objects.live(at=now), gift__article__in=set(wanted))
-        .order_by("gift__expires_at")
-        .values_list("gift__article", "gift__expires_at")
-    )
+    live = Gift.objects.live(at=now).filter(whose, article__in=set(wanted)).order_by("expires_at")
     # Of several gifts of one article the last to run out counts.
-    return {article: GiftPass(until) for article, until in rows}
+    return {article: GiftPass(until) for article, until in live.values_list("article", "expires_at")}
 
 
 def offered(code: str, identity: Identity, article: str, *, now: datetime) -> GiftPass | None:
@@ -85,9 +81,9 @@ def _lock(code: str, article: str, *, now: datetime) -> Gift | None:
 
 
 def _belongs_to(identity: Identity) -> Q | None:
-    """Return what marks the acceptances of whoever asks; None for a site that names nobody."""
+    """Return what marks the gifts that whoever asks has accepted; None for a site that names nobody."""
     marks = [
-        *([Q(reader=identity.reader)] if identity.reader is not None else []),
-        *([Q(device=identity.device)] if identity.device else []),
+        *([Q(openings__reader=identity.reader)] if identity.reader is not None else []),
+        *([Q(openings__device=identity.device)] if identity.device else []),
     ]
     return marks[0] if len(marks) == 1 else marks[0] | marks[1] if marks else None
