@@ -27,13 +27,14 @@ _SAID = {
     HTTPStatus.BAD_REQUEST: "Not understood, or refused as it stands.",
     HTTPStatus.UNAUTHORIZED: "Credentials are missing, or are not valid, or no longer.",
     HTTPStatus.FORBIDDEN: "Not for whoever asks, or without a valid CSRF token.",
-    HTTPStatus.NOT_FOUND: "There is no such article, or no such reader.",
+    HTTPStatus.NOT_FOUND: "There is no such article, gift or reader.",
     HTTPStatus.NOT_ACCEPTABLE: "Only JSON is served.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "More than the service reads.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "Only JSON is read.",
     HTTPStatus.SERVICE_UNAVAILABLE: "Not now; `Retry-After` says when to come back.",
 }
-# What the addresses of articles are made of (`paywall.urls`), which the generator does not tell.
+# What the addresses of articles and gifts are made of (`paywall.urls`), which the generator does not tell.
+_IDS = {"article_id", "gift_id"}
 _ID = {"type": "string", "pattern": "^[-a-zA-Z0-9_]+$"}
 _UNSAFE = {"post", "put", "patch", "delete"}
 
@@ -67,7 +68,7 @@ def _problems_of(method: str, operation: dict[str, Any]) -> Iterator[HTTPStatus]
     yield HTTPStatus.SERVICE_UNAVAILABLE
     if {} not in operation["security"] or method in _UNSAFE:
         yield HTTPStatus.FORBIDDEN
-    if {"article_id", "reader"} & {parameter["name"] for parameter in operation.get("parameters", ())}:
+    if {*_IDS, "reader"} & {parameter["name"] for parameter in operation.get("parameters", ())}:
         yield HTTPStatus.NOT_FOUND
     if "requestBody" in operation:
         yield from (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
@@ -75,7 +76,7 @@ def _problems_of(method: str, operation: dict[str, Any]) -> Iterator[HTTPStatus]
 
 def _say_what_ids_are(operation: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", ()):
-        if parameter["name"] == "article_id":
+        if parameter["name"] in _IDS:
             parameter["schema"] = _ID
 
 

@@ -60,6 +60,10 @@ if not DEBUG and STRIPE_API_BASE != "https://api.stripe.com":
 
 PAST_DUE_GRACE = timedelta(days=env.number("PAST_DUE_GRACE_DAYS", default=7, most=366))
 RENEWAL_SLACK = timedelta(hours=env.number("RENEWAL_SLACK_HOURS", default=24, most=24 * 31))
+# How many articles a subscriber may give away in a calendar month (0: none), for how long, and to how many each.
+GIFTS_PER_MONTH = env.number("GIFTS_PER_MONTH", default=10, most=100)
+GIFT_TIME = timedelta(days=env.number("GIFT_DAYS", default=14, least=1, most=90))
+GIFT_OPENINGS = env.number("GIFT_OPENINGS", default=5, least=1, most=1000)
 # How long a request waits for Stripe, however many calls its story needs: somebody looks at a screen, and a thread of
 # ours is held. What else the request does has to fit into ten seconds with it.
 SECONDS_FOR_STRIPE = 8.0

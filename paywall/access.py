@@ -12,16 +12,16 @@ from datetime import datetime
 
 from accounts.identity import Identity
 from accounts.models import User
-from paywall import articles, entitlements, explanation, metering, places, rules, signals, usage
+from paywall import articles, entitlements, explanation, gifts, metering, places, rules, signals, usage
 from paywall.crawlers import claims
 from paywall.crawlers.claims import Claim
 from paywall.decision.article import Demand
-from paywall.decision.facts import Facts, Grant, InstitutionPass, ReaderFacts
+from paywall.decision.facts import Facts, GiftPass, Grant, InstitutionPass, ReaderFacts
 from paywall.decision.policy import Decision, decide
 from paywall.decision.reasons import Access, Reason
 from paywall.decision.rules import RuleBook
 from paywall.explanation import Explanation
-from paywall.models import Article, Entitlement
+from paywall.models import Article, Entitlement, GiftOpening
 from paywall.places import Directory
 
 _FOR_ALL = frozenset({Demand.FREE, Demand.REGISTERED})
@@ -51,15 +51,22 @@ class Reading:
     teaser: str | None
 
 
-def peek(identity: Identity, article: Article, *, now: datetime) -> Decision:
-    """Decide what whoever asks may read of an article; spends nothing."""
-    return _doubted(decide(_gathered(identity, article, now=now)), identity, now=now)
+def peek(identity: Identity, article: Article, *, now: datetime, gift: str = "") -> Decision:
+    """Decide what whoever asks may read of an article, with the code of a `gift` or without; spends nothing."""
+    return _doubted(decide(_gathered(identity, article, now=now, gift=gift)), identity, now=now)
 
 
-def spend(identity: Identity, article: Article, *, now: datetime) -> Decision:
-    """Decide, and use a free read where that is what opens the article; count what an institution opens."""
-    facts = _gathered(identity, article, now=now)
+def spend(identity: Identity, article: Article, *, now: datetime, gift: str = "") -> Decision:
+    """Decide, and use what opens the article: the gift whose code was given, or else a free read.
+
+    What an institution opens is counted.
+    """
+    facts = _gathered(identity, article, now=now, gift=gift)
     decision = decide(facts)
+    if gift and decision.reason is Reason.GIFT_LINK:
+        accepted = gifts.accept(gift, identity, article.id, now=now)
+        # Another device may have been faster: then it is as if no code had been given.
+        return decide(replace(facts, gift=accepted)) if accepted else spend(identity, article, now=now)
     if decision.reason is Reason.INSTITUTION and facts.institution is not None:
         usage.count(facts.institution.key, article.id, now=now)
     terms = facts.rules.meter
@@ -70,9 +77,9 @@ def spend(identity: Identity, article: Article, *, now: datetime) -> Decision:
     return _doubted(spent, identity, now=now)
 
 
-def read(identity: Identity, article: Article, *, now: datetime) -> Reading:
+def read(identity: Identity, article: Article, *, now: datetime, gift: str = "") -> Reading:
     """Open an article for whoever asks: the body if and only if access is full, the teaser where it is teaser."""
-    decision = spend(identity, article, now=now)
+    decision = spend(identity, article, now=now, gift=gift)
     return Reading(
         decision,
         body=article.body if decision.access is Access.FULL else None,
@@ -90,6 +97,7 @@ def check_many(
     if asked:
         facts = _with_places(identity, facts, directory=places.of(asked[0]))
         facts = _with_crawler(facts, claims.of(identity, asked[0]), now=now)
+    facts = _with_gifts(identity, asked, facts, now=now)
     decisions = [decide(each) for each in _with_meter(identity, facts, now=now)]
     curable = next((decision for decision in decisions if decision.reason in _CURABLE), None)
     if curable is not None and _doubted(curable, identity, now=now).is_in_doubt:
@@ -114,14 +122,16 @@ def explain(
     itself.
     """
     rows = entitlements.known(reader, at=known_at) if reader is not None else ()
+    opening = _opening_as_of(reader, article, at=at, known_at=known_at)
     who = Identity(reader, network=network, agent=agent)
-    facts = _facts_as_of(who, article, rows, at=at, known_at=known_at)
+    facts = _facts_as_of(who, article, rows, opening, at=at, known_at=known_at)
     return explanation.of(
         decide(facts),
         facts=facts,
         article=article,
         reader=reader,
         rows=rows,
+        opening=opening,
         known_at=known_at,
         network=network,
     )
@@ -130,18 +140,33 @@ def explain(
 def as_of(reader: User | None, article: Article, *, at: datetime) -> Decision:
     """Return what was decided at `at`, by what we knew then, for somebody who came from nowhere in particular."""
     rows = entitlements.known(reader, at=at) if reader is not None else ()
-    return decide(_facts_as_of(Identity(reader), article, rows, at=at, known_at=at))
+    opening = _opening_as_of(reader, article, at=at, known_at=at)
+    return decide(_facts_as_of(Identity(reader), article, rows, opening, at=at, known_at=at))
+
+
+def _opening_as_of(
+    reader: User | None, article: Article, *, at: datetime, known_at: datetime
+) -> GiftOpening | None:
+    return gifts.as_of(reader, article.id, at=at, known_at=known_at) if reader is not None else None
 
 
 def _facts_as_of(
-    who: Identity, article: Article, rows: Iterable[Entitlement], *, at: datetime, known_at: datetime
+    who: Identity,
+    article: Article,
+    rows: Iterable[Entitlement],
+    opening: GiftOpening | None,
+    *,
+    at: datetime,
+    known_at: datetime,
 ) -> Facts:
     grants = tuple(map(entitlements.grant_of, rows))
     # What nobody has published yet decides nothing, also where a later moment is asked about.
     facts = _facts(article, who.reader, grants, book=rules.as_of(min(at, known_at)), now=at)
     facts = _with_places(who, [facts], directory=places.of(article))[0]
-    if (claim := claims.of(who, article)) is not None and decide(facts).access is Access.TEASER:
+    if (claim := claims.of(who, article)) is not None and _is_refused(facts):
         facts = replace(facts, crawler=claims.find(claim, now=at).right)
+    if opening is not None:
+        facts = replace(facts, gift=GiftPass(opening.gift.expires_at))
     terms = facts.rules.meter
     if terms is None or not _asks_meter(facts):
         return facts
@@ -149,11 +174,14 @@ def _facts_as_of(
     return replace(facts, meter=meter)
 
 
-def _gathered(identity: Identity, article: Article, *, now: datetime) -> Facts:
+def _gathered(identity: Identity, article: Article, *, now: datetime, gift: str = "") -> Facts:
     grants = _grants(identity.reader, [article], now=now)
     facts = [_facts(article, identity.reader, grants, book=rules.of(article), now=now)]
     facts = _with_places(identity, facts, directory=places.of(article))
     facts = _with_crawler(facts, claims.of(identity, article), now=now)
+    facts = _with_gifts(identity, [article], facts, now=now)
+    if gift and _is_refused(facts[0]):
+        facts = [replace(facts[0], gift=gifts.offered(gift, identity, article.id, now=now))]
     return _with_meter(identity, facts, now=now)[0]
 
 
@@ -192,17 +220,32 @@ def _with_places(identity: Identity, gathered: list[Facts], *, directory: Direct
 
 
 def _lets_in(right: InstitutionPass, facts: Facts) -> bool:
-    return right.opens(facts.ask, at=facts.now) and decide(facts).access is Access.TEASER
+    return right.opens(facts.ask, at=facts.now) and _is_refused(facts)
 
 
 def _with_crawler(gathered: list[Facts], claim: Claim | None, *, now: datetime) -> list[Facts]:
     """Add what a proven crawler is shown, where not everybody is shown all; what is unknown is found out later."""
-    if claim is None or all(decide(facts).access is not Access.TEASER for facts in gathered):
+    if claim is None or not any(map(_is_refused, gathered)):
         return gathered
     finding = claims.find(claim, now=now)
     if finding.asks_dns:
         claims.ask_dns(claim, now=now)
     return [replace(facts, crawler=finding.right) for facts in gathered]
+
+
+def _with_gifts(
+    identity: Identity, wanted: Iterable[Article], gathered: list[Facts], *, now: datetime
+) -> list[Facts]:
+    """Add gifts accepted before, where an article was given to somebody and nothing of the reader's own opens it."""
+    asking = [
+        facts.article.id
+        for article, facts in zip(wanted, gathered, strict=True)
+        if gifts.may_open(article, at=now) and _is_refused(facts)
+    ]
+    if not asking:
+        return gathered
+    passes = gifts.accepted(identity, asking, now=now)
+    return [replace(facts, gift=passes.get(facts.article.id)) for facts in gathered]
 
 
 def _with_meter(identity: Identity, gathered: list[Facts], *, now: datetime) -> list[Facts]:
@@ -216,7 +259,11 @@ def _with_meter(identity: Identity, gathered: list[Facts], *, now: datetime) -> 
 
 
 def _asks_meter(facts: Facts) -> bool:
-    return facts.ask.demand is Demand.METERED and decide(facts).access is Access.TEASER
+    return facts.ask.demand is Demand.METERED and _is_refused(facts)
+
+
+def _is_refused(facts: Facts) -> bool:
+    return decide(facts).access is Access.TEASER
 
 
 def _doubted(decision: Decision, identity: Identity, *, now: datetime) -> Decision:

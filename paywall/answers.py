@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
@@ -49,9 +49,16 @@ class Answer:
     checking: bool
 
 
-def to(reader: User | None, article: Article, decision: Decision, *, now: datetime) -> Answer:
-    """Return one decision for `reader`, in their language (else the language of the request)."""
-    return to_many(reader, ((article, decision),), now=now)[0]
+def to(reader: User | None, article: Article, decision: Decision, *, now: datetime, gift: str = "") -> Answer:
+    """Return one decision for `reader`, in their language (else the language of the request).
+
+    Whoever asked with the code of a `gift` and is refused is told that it opens nothing, and never why.
+    """
+    answer = to_many(reader, ((article, decision),), now=now)[0]
+    if not gift or answer.notice is None or decision.access is not Access.TEASER:
+        return answer
+    with _language_of(reader):
+        return replace(answer, notice=notices.after_a_spent_gift(answer.notice))
 
 
 def to_many(

@@ -117,7 +117,7 @@ def whole(article_id: str) -> Article:
 
     :raises ArticleUnknown: nobody stated it.
     """
-    return _one(article_id, Article.objects.with_rules().filter(pk=article_id).first())
+    return _one(article_id, Article.objects.with_rules().with_gifts().filter(pk=article_id).first())
 
 
 def many_for_decision(article_ids: Iterable[str]) -> dict[str, Article]:

@@ -33,3 +33,23 @@ class SiteUnknown(PaywallError):
 
 class SigningKeyUnknown(PaywallError):
     """No key of this id is published."""
+
+
+class GiftRefused(PaywallError):
+    """A gift cannot be made; the text, for the reader, says why."""
+
+
+class GiftsOff(GiftRefused):
+    """This publisher has no gifts."""
+
+
+class GiftNotYours(GiftRefused):
+    """No right of the reader's own opens the article."""
+
+
+class GiftQuotaUsed(GiftRefused):
+    """All gifts of this month are made."""
+
+
+class GiftUnknown(PaywallError):
+    """The reader made no such gift, or has taken it back."""

@@ -12,7 +12,7 @@ from paywall.decision import policy
 from paywall.decision.facts import Facts, Grant
 from paywall.decision.policy import Decision
 from paywall.decision.reasons import Reason
-from paywall.models import Article, Entitlement
+from paywall.models import Article, Entitlement, GiftOpening
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,11 @@ def of(
     article: Article,
     reader: User | None,
     rows: Iterable[Entitlement],
+    opening: GiftOpening | None,
     known_at: datetime,
     network: str | None,
 ) -> Explanation:
-    """Return the decision with its steps and facts; `rows` are the entitlements that they were made from."""
+    """Return the decision with its steps and facts; `rows` and `opening` are what rights and gift were made from."""
     at = facts.now
     return Explanation(
         article=article,
@@ -72,6 +73,7 @@ def of(
             *_rule_facts(facts),
             *_reader_facts(reader),
             *_right_facts(rows, at=at),
+            *_gift_facts(opening),
             *_meter_facts(facts),
             *_place_facts(facts, network),
             *_crawler_facts(facts),
@@ -149,6 +151,15 @@ def _crawler_facts(facts: Facts) -> tuple[ExplainedFact, ...]:
             "crawler", f"{crawler.name} is shown {crawler.access}", f"{crawler.source}, as it is now"
         ),
     )
+
+
+def _gift_facts(opening: GiftOpening | None) -> tuple[ExplainedFact, ...]:
+    """Tell of a gift that was accepted; whose gift it is stands in the admin only."""
+    if opening is None:
+        return ()
+    gift = opening.gift
+    origin = f"gift {gift.key}, made {_moment(gift.made_at)}, accepted by this reader {_moment(opening.accepted_at)}"
+    return (ExplainedFact("gift", f"opens until {_moment(gift.expires_at)}", origin),)
 
 
 def _reader_facts(reader: User | None) -> tuple[ExplainedFact, ...]:

@@ -74,6 +74,12 @@ def _plain(decision: Decision, *, names: Mapping[str, str], now: datetime) -> No
     return _that_depends_on_nobody(decision.reason)
 
 
+def after_a_spent_gift(notice: Notice) -> Notice:
+    """Return a refusal for somebody who came with a gift that opens nothing to them: that first, then what helps."""
+    gone = _("The gift that you came with can no longer be opened.")
+    return Notice(notice.title, f"{gone} {notice.text}")
+
+
 def _that_depends_on_nobody(reason: Reason) -> Notice | None:
     match reason:
         case Reason.REGISTRATION_REQUIRED:
@@ -84,6 +90,10 @@ def _that_depends_on_nobody(reason: Reason) -> Notice | None:
         case Reason.ACCOUNT_BLOCKED:
             return Notice(
                 _("This account is blocked"), _("Please write to us if you think that this is a mistake.")
+            )
+        case Reason.GIFT_LINK:
+            return Notice(
+                _("A gift for you"), _("A subscriber shares this article with you; you can read all of it.")
             )
         case Reason.UNPUBLISHED:
             return Notice(_("This article is not available"), _("It is not, or no longer, published."))

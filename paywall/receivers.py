@@ -11,13 +11,15 @@ from django.http import HttpRequest
 
 from accounts import clock, identity
 from accounts.models import User
-from accounts.signals import reader_closing, shut_out
+from accounts.signals import reader_closed, reader_closing, shut_out
 from paywall import epochs, metering
 from paywall.models import (
     CrawlerPolicy,
     DirectoryVersion,
     EmailDomain,
     Entitlement,
+    Gift,
+    GiftOpening,
     Institution,
     Network,
     Wallet,
@@ -32,6 +34,14 @@ def forget_a_closing_reader(*, reader: User, **_kwargs: Any) -> None:
     """
     Entitlement.objects.filter(reader=reader).delete()
     Wallet.objects.filter(reader=reader).delete()
+    forget_gifts(reader=reader)
+
+
+@receiver(reader_closed, dispatch_uid="paywall.forget_gifts_made_meanwhile")
+def forget_gifts(*, reader: User, **_kwargs: Any) -> None:
+    """Erase what the reader gave, also to those who had accepted it, and what they accepted."""
+    Gift.objects.filter(giver=reader).delete()
+    GiftOpening.objects.filter(reader=reader).delete()
 
 
 @receiver(user_logged_in, dispatch_uid="paywall.merge_free_reads")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
@@ -15,10 +15,12 @@ from rest_framework.serializers import ValidationError
 from rest_framework.views import APIView
 
 from accounts import clock, identity
-from accounts.authentication import IsSite
+from accounts.authentication import IsReader, IsSite
 from accounts.identity import Identity
-from paywall import access, answers, articles, markup
+from accounts.models import User
+from paywall import access, answers, articles, giving, markup
 from paywall.decision.reasons import Access, Reason, Remedy
+from paywall.giving import GiftTerms
 from paywall.models import Article
 from paywall.renderers import EmbeddableJsonRenderer, LinkedDataRenderer
 from paywall.serializers import (
@@ -30,6 +32,9 @@ from paywall.serializers import (
     ExplainQuerySerializer,
     ExplanationSerializer,
     FaceSerializer,
+    GiftSerializer,
+    GiftsSerializer,
+    MadeGiftSerializer,
     MarkupQuerySerializer,
     PageQuerySerializer,
     ReadSerializer,
@@ -53,6 +58,9 @@ _AGENT = OpenApiParameter(
     description="What the reader's client calls itself (User-Agent); for site keys only.",
 )
 _ON_BEHALF = [READER, _NETWORK, _AGENT]
+_GIFT = OpenApiParameter(
+    "gift", str, description="The code of a gift, as it stands in the article's address."
+)
 
 
 class PersonalView(APIView):
@@ -182,15 +190,18 @@ class AccessView(PersonalView):
     @extend_schema(
         operation_id="article_access",
         summary="A decision; spends nothing",
-        parameters=_ON_BEHALF,
+        description="With the code of a gift: what opening the article with it would answer.",
+        parameters=[*_ON_BEHALF, _GIFT],
         responses=DecisionSerializer,
     )
     def get(self, request: Request, article_id: str) -> Response:
         """Answer with a decision."""
         now = clock.now()
         article = articles.for_decision(article_id)
-        decision = access.peek(self.who, article, now=now)
-        return Response(DecisionSerializer(answers.to(self.who.reader, article, decision, now=now)).data)
+        gift = request.query_params.get("gift", "")
+        decision = access.peek(self.who, article, now=now, gift=gift)
+        answer = answers.to(self.who.reader, article, decision, now=now, gift=gift)
+        return Response(DecisionSerializer(answer).data)
 
 
 class ReadView(PersonalView):
@@ -199,7 +210,10 @@ class ReadView(PersonalView):
     @extend_schema(
         operation_id="article_read",
         summary="Open an article: a decision, and the body where access is full",
-        parameters=_ON_BEHALF,
+        description="The code of a gift is accepted for this reader, or else for this device, where nothing else opens "
+        "the article; from then on it opens without the code. So send the code when somebody wants to read, not when a "
+        "page is fetched: chat apps and mail scanners fetch pages.",
+        parameters=[*_ON_BEHALF, _GIFT],
         request=None,
         responses=ReadSerializer,
     )
@@ -207,8 +221,10 @@ class ReadView(PersonalView):
         """Answer with a decision and with the text that it allows."""
         now = clock.now()
         article = articles.whole(article_id)
-        reading = access.read(self.who, article, now=now)
-        answer = DecisionSerializer(answers.to(self.who.reader, article, reading.decision, now=now)).data
+        gift = request.query_params.get("gift", "")
+        reading = access.read(self.who, article, now=now, gift=gift)
+        told = answers.to(self.who.reader, article, reading.decision, now=now, gift=gift)
+        answer = DecisionSerializer(told).data
         text = {"body": reading.body} if reading.body is not None else {"teaser": reading.teaser}
         return Response({**answer, **text})
 
@@ -304,6 +320,74 @@ class ExplainView(PersonalView):
             "caveats": told.caveats,
         }
         return Response(ExplanationSerializer(answer).data)
+
+
+class GiveView(PersonalView):
+    """Give an article away."""
+
+    permission_classes: list[type[BasePermission]] = [IsReader]
+
+    @extend_schema(
+        operation_id="article_give",
+        summary="Make a gift of an article: a link that opens it to a few others",
+        description="While an earlier gift of the article can still be accepted it is that one, at no cost.",
+        request=None,
+        responses={
+            200: OpenApiResponse(MadeGiftSerializer, description="The same gift again."),
+            201: OpenApiResponse(MadeGiftSerializer, description="New."),
+            409: OpenApiResponse(description="`gift_not_yours_to_give`, `gift_quota_used` or `gifts_off`."),
+        },
+    )
+    def post(self, request: Request, article_id: str) -> Response:
+        """Answer with the gift."""
+        now, reader, terms = clock.now(), cast(User, request.user), _gift_terms()
+        article = articles.for_decision(article_id)
+        given, is_new = giving.give(reader, article, terms=terms, now=now)
+        gifts_left = giving.left(reader, terms=terms, now=now)
+        answer = {**GiftSerializer(given).data, "gifts_left": gifts_left}
+        return Response(answer, status=HTTPStatus.CREATED if is_new else HTTPStatus.OK)
+
+
+class GiftsView(PersonalView):
+    """What I have given."""
+
+    permission_classes: list[type[BasePermission]] = [IsReader]
+
+    @extend_schema(
+        operation_id="gift_list",
+        summary="My gifts that still open something, newest first",
+        responses=GiftsSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """Answer with the gifts, and with how many more can be made."""
+        now, reader = clock.now(), cast(User, request.user)
+        answer = {
+            "gifts": giving.of(reader, now=now),
+            "gifts_left": giving.left(reader, terms=_gift_terms(), now=now),
+            "resets_at": giving.returns_at(now=now),
+        }
+        return Response(GiftsSerializer(answer).data)
+
+
+class GiftView(PersonalView):
+    """One of my gifts."""
+
+    permission_classes: list[type[BasePermission]] = [IsReader]
+
+    @extend_schema(
+        operation_id="gift_destroy",
+        summary="Take a gift back",
+        description="It opens nothing from then on, also to those who have accepted it. It still counts for the month.",
+        responses={204: None},
+    )
+    def delete(self, request: Request, gift_id: str) -> Response:
+        """Take it back."""
+        giving.take_back(cast(User, request.user), gift_id, now=clock.now())
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+def _gift_terms() -> GiftTerms:
+    return GiftTerms(settings.GIFTS_PER_MONTH, settings.GIFT_TIME, settings.GIFT_OPENINGS)
 
 
 def _face(article: Article) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What staff see: products, articles as stated, every reader's rights with their history, and why somebody may read.
+"""What staff see: products, articles as stated, every reader's rights and gifts, and why somebody may read.
 
 Articles are the CMS's to state and rights are their sources' to state, so both are read-only here. Bodies are not
 shown: staff read at the newspaper.
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import models
@@ -21,15 +22,15 @@ from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import clock
 from accounts.admin import ShownOnly
 from accounts.models import User
-from paywall import access, answers, articles, entitlements, perspectives, timeline
+from paywall import access, answers, articles, entitlements, giving, perspectives, timeline
 from paywall.errors import ArticleUnknown
-from paywall.models import Article, Entitlement, Product
+from paywall.models import Article, Entitlement, Gift, Product
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Any]
@@ -235,6 +236,58 @@ class EntitlementAdmin(ReadOnly):
     def standing(self, row: Entitlement) -> str:
         """Tell what the right is worth now; nothing for one that is history."""
         return "" if row.superseded_at is not None else entitlements.grant_of(row).standing(at=clock.now())
+
+
+class ReasonForm(ActionForm):
+    """Asks beside the chosen action why."""
+
+    reason = forms.CharField(label=_("Reason"), required=False, max_length=1000)
+
+
+@admin.register(Gift)
+class GiftAdmin(ReadOnly):
+    """What subscribers gave away; the code is not shown, since it opens the article. Staff may take a gift back."""
+
+    list_display = ("key", "article", "giver_link", "made_at", "expires_at", "openings", "revoked_at")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter), "made_at")
+    list_select_related = ("giver",)
+    search_fields = ("key", "article", "giver__email", "giver__public_id")
+    fields = readonly_fields = (
+        "key", "article", "giver_link", "made_at", "expires_at", "openings", "revoked_at",
+    )  # fmt: skip
+    action_form = ReasonForm
+    actions = ("take_back",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Gift]:
+        """Count who accepted."""
+        return Gift.objects.with_openings()
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Actions need the right that editing would need, if editing made sense."""
+        return request.user.has_perm("paywall.change_gift")
+
+    @admin.display(description=_("giver"), ordering="giver__email")
+    def giver_link(self, gift: Gift) -> SafeString | str:
+        """Lead to the giver."""
+        return _linked(gift.giver.email, "admin:accounts_user_change", gift.giver_id)
+
+    @admin.display(description=_("accepted"))
+    def openings(self, gift: Gift) -> str:
+        """Tell how many of how many."""
+        return f"{gift.accepted} / {gift.limit}"
+
+    @admin.action(description=_("Take back"), permissions=["act"])
+    def take_back(self, request: HttpRequest, chosen: QuerySet[Gift]) -> None:
+        """Let the chosen gifts open nothing any more; why is kept in their history."""
+        reason = request.POST.get("reason", "").strip()
+        if not reason:
+            messages.error(request, gettext("Please say why."))
+            return
+        gifts = list(chosen.filter(revoked_at=None))
+        ended = giving.end([gift.pk for gift in gifts], now=clock.now())
+        for gift in gifts:
+            self.log_change(request, gift, f"Taken back. {reason}")
+        messages.success(request, ngettext("%d gift taken back.", "%d gifts taken back.", ended) % ended)
 
 
 def explain_url(**given: str) -> str:

@@ -125,12 +125,13 @@ class Conversation:
         decision = _parsed(answer)
         return Reading(decision=decision, body=answer.get("body") if decision.access == "full" else None)
 
-    def peek(self, article_id: str) -> Decision:
-        """Ask what opening the article would answer; spends nothing.
+    def peek(self, article_id: str, *, gift: str = "") -> Decision:
+        """Ask what opening the article would answer, with the code of a gift or without; spends nothing.
 
         :raises UnavailableError: if there is no usable answer.
         """
-        return _parsed(self._ask("GET", f"/api/v1/articles/{article_id}/access"))
+        given = {"params": {"gift": gift}} if gift else {}
+        return _parsed(self._ask("GET", f"/api/v1/articles/{article_id}/access", **given))
 
     def decisions(self, article_ids: Sequence[str]) -> dict[str, Decision]:
         """Ask about many articles at once; spends nothing.

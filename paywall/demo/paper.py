@@ -27,6 +27,9 @@ _log = logging.getLogger(__name__)
 _FOLDER = Path(__file__).parent
 _READ_METHODS = ("GET", "HEAD")
 
+_GIFT = "gift_link"
+_MAY_GIVE = frozenset({"entitled", "grace_period", "staff"})
+
 # An outbox message brings its own colours; it may show them and do nothing else.
 _MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox allow-popups; frame-ancestors 'self'"
 
@@ -94,7 +97,8 @@ class Paper:
             # A browser that guesses must not spend a free read; refused, it asks again on the click.
             raise ServiceUnavailable
         conversation = self._conversation(request)
-        reading = _opened(conversation, article.id, peek=request.method == "HEAD")
+        gift = request.args.get("gift", "")
+        reading = _opened(conversation, article.id, peek=request.method == "HEAD", gift=gift)
         if reading and reading.decision.access == "none":
             return self._draw("unpublished.html", request, conversation, status=404)
         return self._story(article, reading, conversation, request)
@@ -104,6 +108,7 @@ class Paper:
     ) -> Response:
         decision, body = (reading.decision, reading.body) if reading else (None, None)
         email = _unless_down(conversation.reader_email, otherwise=None)
+        gift = None if body or decision is None else _gift(decision, request)
         # As the template marks it: what is not shown to everybody.
         markup = _unless_down(lambda: conversation.markup(article.id, selector=".paywalled"), otherwise="")
         return self._draw(
@@ -113,7 +118,11 @@ class Paper:
             article=article,
             card=self._card(article, decision, request),
             text=body or article.teaser,
-            wall=None if body else self._wall(decision, conversation, request, signed_in=email is not None),
+            gift=gift,
+            may_give=body is not None and decision is not None and decision.reason in _MAY_GIVE,
+            wall=None
+            if body or gift
+            else self._wall(decision, conversation, request, signed_in=email is not None),
             banner=decision.notice if decision and body else None,
             banner_action=self._banner_action(decision, request) if decision and body else None,
             meter=decision.meter if decision else None,
@@ -214,11 +223,23 @@ class Paper:
         return [self._card(other, None, request) for other in others[:3]]
 
 
-def _opened(conversation: Conversation, article_id: str, *, peek: bool) -> Reading | None:
-    if peek:
-        decision = _unless_down(lambda: conversation.peek(article_id), otherwise=None)
-        return Reading(decision=decision, body=None) if decision else None
+def _opened(conversation: Conversation, article_id: str, *, peek: bool, gift: str) -> Reading | None:
+    if peek or gift:
+        decision = _unless_down(lambda: conversation.peek(article_id, gift=gift), otherwise=None)
+        if peek or decision is None or decision.access != "full" or decision.reason == _GIFT:
+            return Reading(decision=decision, body=None) if decision else None
     return _unless_down(lambda: conversation.read(article_id), otherwise=None)
+
+
+def _gift(decision: Decision, request: Request) -> Mapping[str, str] | None:
+    """Return the gift to be accepted on a click: this page may be fetched by a chat app or a mail scanner."""
+    if decision.reason != _GIFT or decision.notice is None:
+        return None
+    return {
+        "code": request.args.get("gift", ""),
+        "title": decision.notice.title,
+        "text": decision.notice.text,
+    }
 
 
 def _unless_down(ask: Callable[[], Asked], *, otherwise: Otherwise) -> Asked | Otherwise:

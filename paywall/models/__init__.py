@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from paywall.models.crawlers import CrawlerList, CrawlerPolicy, CrawlerProof
+from paywall.models.gifts import Gift, GiftOpening, GiftQuerySet
 from paywall.models.metering import FreeRead, Wallet
 from paywall.models.places import DirectoryVersion, EmailDomain, Institution, InstitutionUse, Network
 from paywall.models.reading import Article, ArticleQuerySet, Entitlement, EntitlementQuerySet, Product
@@ -21,6 +22,9 @@ __all__ = [
     "Entitlement",
     "EntitlementQuerySet",
     "FreeRead",
+    "Gift",
+    "GiftOpening",
+    "GiftQuerySet",
     "Institution",
     "InstitutionUse",
     "Network",

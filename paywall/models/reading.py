@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from paywall.decision.article import Demand
 from paywall.decision.facts import Suspension
+from paywall.models.gifts import Gift
 from paywall.models.places import DirectoryVersion
 from paywall.models.rules import DEMANDS, RuleSet
 
@@ -45,11 +46,11 @@ class ArticleQuerySet(models.QuerySet["Article"]):
         return self.only(
             "id", "url", "section", "kind", "tags", "authors", "demand", "products",
             "published_at", "unpublished_at", "embargo_until", "stated_at",
-        ).with_rules()  # fmt: skip
+        ).with_rules().with_gifts()  # fmt: skip
 
     def without_body(self) -> ArticleQuerySet:
         """Everything but the body."""
-        return self.defer("body").with_rules()
+        return self.defer("body").with_rules().with_gifts()
 
     def with_rules(self) -> ArticleQuerySet:
         """Say beside each article which rules are live (`live_rules`) and how the directory of places is (`directory`).
@@ -61,6 +62,14 @@ class ArticleQuerySet(models.QuerySet["Article"]):
             live_rules=models.Subquery(live),
             directory=models.Subquery(DirectoryVersion.objects.values("key")[:1]),
         )
+
+    def with_gifts(self) -> ArticleQuerySet:
+        """Say beside each article until when a gift of it may open it (`given_until`), at no statement more.
+
+        So nobody is asked for gifts at an article that was given to nobody.
+        """
+        latest = Gift.objects.filter(article=models.OuterRef("pk"), revoked_at=None).order_by("-expires_at")
+        return self.annotate(given_until=models.Subquery(latest.values("expires_at")[:1]))
 
 
 class Article(models.Model):

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from paywall.decision.article import Demand
-from tests.factories.paywall import DAY, NOON, article, entitle, failed, grant, in_grace, reader
+from tests.factories.paywall import DAY, NOON, article, entitle, failed, gift, grant, in_grace, reader
 from tests.paywall.conftest import sign_in
 
 pytestmark = pytest.mark.django_db
@@ -83,6 +83,21 @@ def test_reading_and_the_check_cost_the_same(mara: User) -> None:
     assert len(statements(client, "post", "/api/v1/articles/harbour-vote/read")) == 4
     check = "/api/v1/access/check"
     assert len(statements(client, "get", check, headers={"X-Original-URI": "/harbour-vote"})) == 4
+
+
+def test_where_an_article_was_given_away_a_refused_reader_costs_one_more_and_nobody_else(mara: User) -> None:
+    """An article that nobody gives away costs nothing more; which one is, is told with the article itself."""
+    story = article()
+    subscriber, giver = reader("subscriber@readers.example"), reader("giver@readers.example")
+    for each in (subscriber, giver):
+        entitle(each, grant())
+    gift(giver, article=story)
+    assert len(statements(sign_in(subscriber))) == 4
+    assert len(statements(Client())) == 2
+    assert len(statements(sign_in(mara))) == 7
+    with CaptureQueriesContext(connection) as captured:
+        Client().get(ACCESS)
+    assert len(captured) == 1, "a device that is new has accepted nothing"
 
 
 @pytest.mark.parametrize("size", [1, 100])

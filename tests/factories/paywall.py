@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from accounts.models import User
-from paywall import entitlements, rules
+from paywall import entitlements, giving, rules
 from paywall.decision.article import ArticleFacts, Demand
 from paywall.decision.facts import Facts, Grant, ReaderFacts, Suspension, Trouble
-from paywall.models import Article, EmailDomain, Institution, Network, Product, Rule, RuleSet
+from paywall.giving import GiftTerms
+from paywall.models import Article, EmailDomain, Gift, Institution, Network, Product, Rule, RuleSet
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -142,3 +143,10 @@ def institution(*networks: str, domains: Iterable[str] = (), **fields: Any) -> I
     for domain in domains:
         EmailDomain.objects.create(institution=made, domain=domain)
     return made
+
+
+def gift(giver: User, *, article: Article, now: datetime = NOON, openings: int = 5) -> Gift:
+    """Let somebody who may read an article give it away for a fortnight."""
+    terms = GiftTerms(per_month=10, lasts=14 * DAY, openings=openings)
+    given, _is_new = giving.give(giver, article, terms=terms, now=now)
+    return given.gift

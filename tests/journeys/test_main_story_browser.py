@@ -94,6 +94,7 @@ def test_the_story(browser_of: Browser) -> None:
     _a_stranger_meets_the_wall(browser)
     _signs_up_with_a_mailed_code(browser)
     _subscribes_and_reads_at_once(browser)
+    _gives_the_article_to_a_friend(browser)
     _is_renewed(browser)
     _the_card_fails_and_a_banner_says_so(browser)
     _after_the_grace_the_wall_says_why(browser)
@@ -146,6 +147,21 @@ def _subscribes_and_reads_at_once(browser: Browser) -> None:
 def _next_charge(browser: Browser) -> str:
     browser.page.goto(f"{browser.demo.service}/account/")
     return browser.page.locator("dl.facts div", has_text="Next charge").inner_text()
+
+
+def _gives_the_article_to_a_friend(browser: Browser) -> None:
+    browser.open_article()
+    browser.press("Give this article away")
+    given = browser.page.get_by_label("Whoever has this link can read the article:")
+    expect(given).to_have_value(re.compile(r"\?gift=[\w-]{22}$"))
+    friend = browser.page.context.browser.new_context()  # type: ignore[union-attr]  # there is one
+    page = friend.new_page()
+    page.goto(given.input_value())
+    assert ARTICLE.marker not in page.content()
+    page.get_by_role("button", name="Read the article").click()
+    expect(page.get_by_text(ARTICLE.marker)).to_be_visible()
+    expect(page).to_have_url(browser.article)
+    friend.close()
 
 
 def _is_renewed(browser: Browser) -> None:

@@ -53,6 +53,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         is_on_postgres=True,
     ),
     Mutation(
+        "a gift opens to so many and no more",
+        "paywall/gifts.py",
+        "gift is None or not gift.openings_left:",
+        "gift is None:",
+        "races/test_r8_gifts.py",
+    ),
+    Mutation(
         "a lease that ran out is taken over",
         "billing/sync.py",
         "Customer.objects.filter(Q(leased_until=None) | Q(leased_until__lte=now), pk=customer_pk)",
@@ -167,7 +174,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "a claimed address counts only behind a proxy of ours",
-        "accounts/adapter.py",
+        "accounts/identity.py",
         "hops[-min(proxies, len(hops))]",
         "hops[0]",
         "logins/test_s10_guessing.py",

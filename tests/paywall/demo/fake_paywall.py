@@ -48,6 +48,7 @@ class FakePaywall:
         self.decision: dict[str, Any] = {}
         self.status = HTTPStatus.OK
         self.set_cookie = ""
+        self.gift = ""  # the code of a gift that can be accepted
         self.asked: list[tuple[str, str, dict[str, str]]] = []
         self.stated: dict[str, Any] = {}
         self.answer_to_statements = HTTPStatus.CREATED
@@ -66,6 +67,7 @@ class FakePaywall:
         response = Response(json.dumps(self._content(request)), mimetype="application/json")
         response.headers["Access-Control-Allow-Origin"] = request.headers.get("Origin", "")
         response.headers["Access-Control-Allow-Credentials"] = "true"
+        response.headers["Access-Control-Allow-Headers"] = "x-csrftoken"
         if self.set_cookie:
             response.headers["Set-Cookie"] = self.set_cookie
         return response
@@ -79,11 +81,14 @@ class FakePaywall:
             case ["access"]:
                 return {"decisions": [self._decide(article) for article in request.get_json()["articles"]]}
             case ["articles", article_id, "access"]:
-                return self._decide(article_id)
+                return self._decide(article_id) | self._given(request)
             case ["articles", article_id, "read"]:
+                self.decision |= self._given(request) if request.method == "POST" else {}
                 return self._read(article_id)
             case ["articles", article_id, "markup"]:
                 return {"@type": "NewsArticle", "of": article_id, "selector": request.args["selector"]}
+            case ["articles", article_id, "gifts"]:
+                return {"url": f"{SITE}/articles/{article_id}/?gift=code"}
         raise AssertionError(request.path)
 
     def _decide(self, article_id: str) -> dict[str, Any]:
@@ -99,6 +104,11 @@ class FakePaywall:
             "until": None,
             **self.decision,
         }
+
+    def _given(self, request: Request) -> dict[str, Any]:
+        notice = {"title": "A gift for you", "text": "A subscriber shares this article with you."}
+        is_right = self.gift and request.args.get("gift") == self.gift
+        return opened(reason="gift_link", notice=notice) if is_right else {}
 
     def _read(self, article_id: str) -> dict[str, Any]:
         decision = self._decide(article_id)

@@ -47,6 +47,26 @@ def test_an_article_opens_on_coming_back_to_its_tab(page: Page, front: str, payw
     expect(page.get_by_text(ARTICLE.marker)).to_be_visible(timeout=10_000)
 
 
+def test_a_gift_is_accepted_on_a_click_and_its_code_leaves_the_address(
+    page: Page, front: str, paywall: FakePaywall
+) -> None:
+    paywall.gift = "code"
+    page.goto(f"{front}{PAGE}?gift=code")
+    expect(page.get_by_role("heading", name="A gift for you")).to_be_visible()
+    assert not [path for _, path, _ in paywall.asked if path.endswith("/read")]
+    page.get_by_role("button", name="Read the article").click()
+    expect(page.get_by_text(ARTICLE.marker)).to_be_visible(timeout=10_000)
+    expect(page).to_have_url(front + PAGE)
+
+
+def test_a_subscriber_gives_an_article_away(page: Page, front: str, paywall: FakePaywall) -> None:
+    paywall.decision = opened()
+    page.goto(front + PAGE)
+    page.get_by_role("button", name="Give this article away").click()
+    link = page.get_by_label("Whoever has this link can read the article:")
+    expect(link).to_have_value(f"{SITE}{PAGE}?gift=code", timeout=10_000)
+
+
 @pytest.mark.parametrize("path", ["/", PAGE, "/mail/"])
 def test_no_page_breaks_its_own_policy_or_runs_off_a_phone(page: Page, front: str, path: str) -> None:
     complaints: list[str] = []

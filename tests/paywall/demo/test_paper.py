@@ -116,6 +116,33 @@ class TestAnArticle:
         assert structured_data(page) == told
         assert 'class="story-text paywalled"' in page
 
+    def test_offers_a_gift_and_spends_nothing_of_it(self, reader: Client, paywall: FakePaywall) -> None:
+        paywall.gift = "code"
+        page = reader.get(f"{PAGE}?gift=code")
+        assert_walled(page)
+        assert "A gift for you" in page.text
+        assert f"{ARTICLE.id}/read?gift=code" in page.text
+        assert not [path for _, path, _ in paywall.asked if path.endswith("/read")]
+
+    def test_shows_the_wall_to_whoever_comes_with_a_gift_that_opens_nothing(self, reader: Client) -> None:
+        page = reader.get(f'{PAGE}?gift="><script>')
+        assert_walled(page)
+        assert "Sign in if you subscribe." in page.text
+        assert "<script>" not in page.text
+
+    def test_needs_no_gift_where_it_is_open_anyway(self, reader: Client, paywall: FakePaywall) -> None:
+        paywall.decision = opened()
+        assert ARTICLE.marker in reader.get(f"{PAGE}?gift=code").text
+
+    @pytest.mark.parametrize(
+        ("reason", "may"), [("entitled", True), ("gift_link", False), ("metered", False)]
+    )
+    def test_can_be_given_away_by_its_subscribers(
+        self, reader: Client, paywall: FakePaywall, reason: str, may: bool
+    ) -> None:
+        paywall.decision = opened(reason=reason)
+        assert ("data-give=" in reader.get(PAGE).text) is may
+
     def test_nobody_wrote_is_missing(self, reader: Client) -> None:
         assert reader.get("/articles/moby-dick/").status_code == HTTPStatus.NOT_FOUND
 

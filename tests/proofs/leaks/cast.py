@@ -25,11 +25,11 @@ from accounts.models import Mail, User
 from billing import subscribing
 from billing.models import CheckoutAttempt, Cursor, OutboundCall, ReconcileRun, StripeEvent
 from paywall import keys, robots, rules
-from paywall.models import Article, CrawlerList, CrawlerPolicy, CrawlerProof
+from paywall.models import Article, CrawlerList, CrawlerPolicy, CrawlerProof, Gift
 from tests.billing.market import served
 from tests.factories.accounts import a_mail, a_member_of_staff, a_reader
 from tests.factories.billing import Shop, a_shop
-from tests.factories.paywall import DAY, NOON, article, entitle, failed, grant, institution, product
+from tests.factories.paywall import DAY, NOON, article, entitle, failed, gift, grant, institution, product
 from tests.paywall.conftest import SITE
 from tests.proofs.leaks import leaks
 
@@ -96,6 +96,7 @@ def samples() -> dict[str, str]:
     """Return values for the parts of addresses: of every kind of row that the admin shows, one that exists."""
     found = {
         "article_id": PUBLISHED,
+        "gift_id": Gift.objects.get().key,
         "app_label": "paywall",
         "url": "nowhere/",
         "content_type_id": str(ContentType.objects.get_for_model(Article).pk),
@@ -143,6 +144,7 @@ def _leave_records(ben: User) -> None:
     ReconcileRun.objects.create(started_at=NOON)
     Group.objects.create(name="Desk")
     keys.signer(now=NOON)
+    gift(ben, article=Article.objects.get(pk=PUBLISHED))
     rules.draft(name="Never published: it would open nothing", now=NOON)
     institution("192.0.2.0/24", domains=["uni.example"])
     # Proven crawlers read everything; those of the town are none.

@@ -137,6 +137,10 @@ API: Mapping[str, Row] = {
     "paywall:token": Row("--s---y", "--y---y", "--n---y", {SITES[1]: "--y---y"}),
     "paywall:epochs": _for_sites(LOOK),
     "paywall:articles": _for_sites(LOOK),
+    # Whoever may not give is refused for what was asked (409); another's gift is not there.
+    "paywall:give": _for_readers("--y---y"),
+    "paywall:gifts": _for_readers(LOOK),
+    "paywall:gift": Row(LOG_IN, "-----0y", NOT_ME, {"other subscriber": "-----yy"}),
     "paywall:explain": _for_sites(LOOK),
     "billing:api-plans": _everybody(LOOK),
     "billing:api-subscription": _for_readers(LOOK),
@@ -223,8 +227,8 @@ _MORE_THAN_MIRRORED: Mapping[str, Mapping[str, _DESK]] = {
 }
 _MODELS = (
     "accounts_mail", "accounts_session", "accounts_user", "auth_group", "mfa_authenticator",
-    "paywall_article", "paywall_crawlerlist", "paywall_crawlerpolicy", "paywall_crawlerproof",
-    "paywall_entitlement", "paywall_institution", "paywall_product", "paywall_ruleset", "paywall_signingkey",
+    "paywall_article", "paywall_crawlerlist", "paywall_crawlerpolicy", "paywall_crawlerproof", "paywall_entitlement",
+    "paywall_gift", "paywall_institution", "paywall_product", "paywall_ruleset", "paywall_signingkey",
     "billing_checkoutattempt", "billing_cursor", "billing_customer", "billing_invoice", "billing_openproduct",
     "billing_outboundcall", "billing_paymentmethod", "billing_plan", "billing_price", "billing_reconcilerun",
     "billing_stripeevent", "billing_subscription",

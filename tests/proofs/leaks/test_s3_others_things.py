@@ -21,10 +21,10 @@ from accounts.models import Mail, Session, User
 from accounts.session_store import Door, SessionStore
 from billing import cards, invoices, outlook, subscribing
 from billing.models import CheckoutAttempt, Customer, Invoice, OpenProduct, PaymentMethod, Subscription
-from paywall.models import Entitlement
+from paywall.models import Entitlement, Gift
 from tests.billing.market import BACK, Market
 from tests.factories.accounts import a_mail, a_reader
-from tests.factories.paywall import article
+from tests.factories.paywall import article, gift
 from tests.proofs.conftest import Figure
 from tests.proofs.leaks import leaks
 
@@ -60,7 +60,7 @@ class Two:
 @pytest.fixture
 def two(market: Market) -> Two:
     """Both subscribe; Ben also has a card form and a Checkout open, a second factor, a key and another session."""
-    article(body=leaks.body("harbour-vote"))
+    story = article(body=leaks.body("harbour-vote"))
     ann, ben = a_reader("ann@readers.example"), a_reader("ben@readers.example")
     market.buy(ann, "culture_monthly")
     market.buy(ben, "premium_monthly")
@@ -87,6 +87,7 @@ def two(market: Market) -> Two:
         "public": ben.public_id,
         "pk": ben.pk,
         "key": key.pk,
+        "gift": gift(ben, article=story, now=market.now).key,
     }
     two = Two(market=market, ann=ann, ben=ben, ids=ids)
     ids["login"] = _session_of(ben)
@@ -193,6 +194,11 @@ def _at_his_reading(its: dict[str, Any]) -> Iterator[Try]:
         "his front page", "POST", f"/api/v1/access{named}", {"articles": ["harbour-vote"]},
         reached=lambda content: '"full"' in content,
     )  # fmt: skip
+    yield Try("his gift", "DELETE", f"/api/v1/gifts/{its['gift']}", status=404)
+    yield Try(
+        "his gifts", "GET", f"/api/v1/gifts{named}",
+        reached=lambda content: its["gift"] in content,
+    )  # fmt: skip
     yield Try("his explanation", "GET", f"/api/v1/articles/harbour-vote/explain{named}", status=403)
 
 
@@ -252,6 +258,7 @@ def holdings(two: Two) -> dict[str, list[dict[str, Any]]]:
         "addresses": EmailAddress.objects.filter(user=ben),
         "factors": Authenticator.objects.filter(user=ben),
         "mails": Mail.objects.filter(reader=ben),
+        "gifts": Gift.objects.filter(giver=ben),
         "rights": Entitlement.objects.filter(reader=ben),
         "customer": Customer.objects.filter(reader=ben),
         "subscriptions": Subscription.objects.filter(customer__reader=ben),
@@ -295,11 +302,12 @@ def test_s3_the_same_ways_lead_their_owner_there(two: Two) -> None:
     shown = (
         "where his attempt leads", "the page of his subscription", "his invoices ", "who he is",
         "his contract at /api/v1/subscription", "his access", "his access/access", "his reading", "his front page",
+        "his gifts",
     )  # fmt: skip
     for name in shown:
         assert ways[name].reached(_go(ben, ways[name]).content.decode()), name
     doing = (
-        "his session", "his key", "cancel his subscription", "resume his subscription", "his second factor",
+        "his gift", "his session", "his key", "cancel his subscription", "resume his subscription", "his second factor",
         "his way back from Checkout", "his card form",
     )  # fmt: skip
     for name in doing:

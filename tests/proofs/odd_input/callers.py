@@ -18,7 +18,7 @@ from accounts.session_store import Door, SessionStore
 from billing import gateway, subscribing
 from paywall.decision.article import Demand
 from tests.factories.accounts import a_member_of_staff, a_reader
-from tests.factories.paywall import article, meter
+from tests.factories.paywall import article, gift, meter
 
 ARTICLES = ("harbour-vote", "quay-walk")
 _CARD = "4242424242424242"
@@ -28,11 +28,12 @@ def assemble(*, site_key: str) -> dict[str, dict[str, str]]:
     """Store the readers and articles; return the headers of each caller by name. Plans have to be on sale."""
     yesterday = clock.now() - timedelta(days=1)
     meter(now=yesterday)
-    article(ARTICLES[0], published_at=yesterday, stated_at=yesterday)
+    story = article(ARTICLES[0], published_at=yesterday, stated_at=yesterday)
     article("old-news", published_at=yesterday, stated_at=yesterday, demand="")
     article(ARTICLES[1], published_at=yesterday, stated_at=yesterday, demand=Demand.FREE)
     reader, subscriber, staff = a_reader(), a_reader(), a_member_of_staff()
     _subscribe(subscriber)
+    gift(subscriber, article=story, now=clock.now())
     return {
         "stranger": {},
         "reader": {"X-Session-Token": token_of(reader)},

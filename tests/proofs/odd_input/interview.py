@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -125,4 +126,4 @@ def undeclared(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for path, item in document["paths"].items():
         for method in ("get", "post", "put", "patch", "delete", "trace"):
             if method not in item:
-                yield method.upper(), path.replace("{article_id}", "harbour-vote")
+                yield method.upper(), re.sub(r"\{\w+\}", "harbour-vote", path)

@@ -28,6 +28,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from config.wsgi import application
+from paywall.models import Gift
 from tests.billing.market import Market
 from tests.proofs.conftest import Figure
 from tests.proofs.extent import IS_FULL, extent
@@ -62,6 +63,8 @@ def lead(case: Case) -> None:
     """Ask about what exists: an article, a price, an address of ours."""
     if "article_id" in case.path_parameters:
         case.path_parameters["article_id"] = "old-news" if case.method == "DELETE" else ARTICLES[0]
+    if "gift_id" in case.path_parameters:
+        case.path_parameters["gift_id"] = Gift.objects.latest("made_at").key
     for name in ("cursor", "reader", "product"):
         case.query.pop(name, None)
     if case.path.endswith("/check"):
