@@ -226,6 +226,7 @@ class TestAdmin:
         assert saved.status_code == 302, saved.context["errors"]
         assert made.rules.get().sections == ["Opinion", "letters"]
         publish = reverse("admin:paywall_ruleset_publish", args=[made.pk])
+        assert publish in editor.get(page).content.decode()
         shown = editor.get(publish).content.decode()
         assert "strangers: gains" in shown
         assert editor.post(publish, {"reason": "Opinions are free."}).status_code == 302
