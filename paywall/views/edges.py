@@ -24,7 +24,7 @@ from paywall.serializers import (
     TokenRequestSerializer,
     TokenSerializer,
 )
-from paywall.views import READER, PersonalView
+from paywall.views.personal import READER, PersonalView
 
 # Longer than an edge should go without looking, shorter than a key is published before it signs.
 _KEYS_MAY_BE_KEPT = "public, max-age=300"

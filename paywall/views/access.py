@@ -1,0 +1,172 @@
+"""May this reader see this article? Each view translates, makes one call, and answers."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import clock
+from accounts.authentication import IsSite
+from paywall import access, answers, articles
+from paywall.decision.reasons import Access, Reason, Remedy
+from paywall.serializers import (
+    BatchAnswerSerializer,
+    BatchSerializer,
+    DecisionSerializer,
+    ExplainQuerySerializer,
+    ExplanationSerializer,
+    ReadSerializer,
+)
+from paywall.views.personal import ON_BEHALF, READER, PersonalView
+
+_GIFT = OpenApiParameter(
+    "gift", str, description="The code of a gift, as it stands in the article's address."
+)
+
+
+class AccessView(PersonalView):
+    """May this reader see this article?"""
+
+    @extend_schema(
+        operation_id="article_access",
+        summary="A decision; spends nothing",
+        description="With the code of a gift: what opening the article with it would answer.",
+        parameters=[*ON_BEHALF, _GIFT],
+        responses=DecisionSerializer,
+    )
+    def get(self, request: Request, article_id: str) -> Response:
+        """Answer with a decision."""
+        now = clock.now()
+        article = articles.for_decision(article_id)
+        gift = request.query_params.get("gift", "")
+        decision = access.peek(self.who, article, now=now, gift=gift)
+        answer = answers.to(self.who.reader, article, decision, now=now, gift=gift)
+        return Response(DecisionSerializer(answer).data)
+
+
+class ReadView(PersonalView):
+    """Open an article."""
+
+    @extend_schema(
+        operation_id="article_read",
+        summary="Open an article: a decision, and the body where access is full",
+        description="The code of a gift is accepted for this reader, or else for this device, where nothing else opens "
+        "the article; from then on it opens without the code. So send the code when somebody wants to read, not when a "
+        "page is fetched: chat apps and mail scanners fetch pages.",
+        parameters=[*ON_BEHALF, _GIFT],
+        request=None,
+        responses=ReadSerializer,
+    )
+    def post(self, request: Request, article_id: str) -> Response:
+        """Answer with a decision and with the text that it allows."""
+        now = clock.now()
+        article = articles.whole(article_id)
+        gift = request.query_params.get("gift", "")
+        reading = access.read(self.who, article, now=now, gift=gift)
+        told = answers.to(self.who.reader, article, reading.decision, now=now, gift=gift)
+        answer = DecisionSerializer(told).data
+        text = {"body": reading.body} if reading.body is not None else {"teaser": reading.teaser}
+        return Response({**answer, **text})
+
+
+class BatchView(PersonalView):
+    """Which of these articles may this reader see?"""
+
+    @extend_schema(
+        operation_id="access_batch",
+        summary="Many decisions at once; spends nothing",
+        parameters=ON_BEHALF,
+        request=BatchSerializer,
+        responses=BatchAnswerSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        """Answer with a decision for each article that somebody stated."""
+        asked = BatchSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        now = clock.now()
+        ids = tuple(dict.fromkeys(asked.validated_data["articles"]))
+        found = articles.many_for_decision(ids)
+        decided = access.check_many(self.who, [found[each] for each in ids if each in found], now=now)
+        answer = {
+            "decisions": answers.to_many(self.who.reader, decided, now=now),
+            "unknown": [each for each in ids if each not in found],
+        }
+        return Response(BatchAnswerSerializer(answer).data)
+
+
+class CheckView(PersonalView):
+    """The question of a reverse proxy (`auth_request`, forward auth), which only looks at the status."""
+
+    @extend_schema(
+        operation_id="access_check",
+        summary="For a reverse proxy: may this request pass?",
+        description="The article is found by the address. One that no article has is answered 403: nothing was "
+        "published there. Where both headers are given they must lead to the same article.",
+        parameters=[
+            OpenApiParameter("X-Original-URI", str, OpenApiParameter.HEADER),
+            OpenApiParameter("X-Forwarded-Uri", str, OpenApiParameter.HEADER),
+        ],
+        responses={
+            204: OpenApiResponse(description="Full access."),
+            401: OpenApiResponse(description="Sign in first."),
+            403: OpenApiResponse(description="Anything else."),
+        },
+    )
+    def get(self, request: Request) -> Response:
+        """Answer with a status, the reason and the access."""
+        now = clock.now()
+        article = articles.at(
+            uri for name in ("X-Original-URI", "X-Forwarded-Uri") if (uri := request.headers.get(name))
+        )
+        if article is None:
+            return _passed(HTTPStatus.FORBIDDEN, Reason.UNPUBLISHED)
+        # What passes is read: here a free read is spent, and never twice for one article.
+        decision = access.spend(self.who, article, now=now)
+        if decision.access is Access.FULL:
+            return _passed(HTTPStatus.NO_CONTENT, decision.reason)
+        sign_in_first = Remedy.LOG_IN in decision.remedies
+        return _passed(HTTPStatus.UNAUTHORIZED if sign_in_first else HTTPStatus.FORBIDDEN, decision.reason)
+
+
+class ExplainView(PersonalView):
+    """Why, for the site's own support desk."""
+
+    permission_classes: list[type[BasePermission]] = [IsSite]
+
+    @extend_schema(
+        operation_id="article_explain",
+        summary="A decision at any moment, with every step and fact behind it",
+        description="For site keys only.",
+        parameters=[READER, ExplainQuerySerializer],
+        responses=ExplanationSerializer,
+    )
+    def get(self, request: Request, article_id: str) -> Response:
+        """Answer with the explanation."""
+        query = ExplainQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        now = clock.now()
+        at, known_at = query.validated_data.get("at", now), query.validated_data.get("known_at", now)
+        article = articles.for_decision(article_id)
+        asks_from = {
+            name: query.validated_data[name] for name in ("network", "agent") if name in query.validated_data
+        }
+        told = access.explain(self.who.reader, article, at=at, known_at=known_at, **asks_from)
+        answer = {
+            "at": told.at,
+            "known_at": told.known_at,
+            "decision": answers.to(told.reader, article, told.decision, now=at),
+            "steps": told.steps,
+            "facts": told.facts,
+            "caveats": told.caveats,
+        }
+        return Response(ExplanationSerializer(answer).data)
+
+
+def _passed(status: HTTPStatus, reason: Reason) -> Response:
+    # Plain text, as PEP 3333 asks: not every server takes a member of an enumeration for it.
+    headers = {"X-Paywall-Reason": reason.value, "X-Paywall-Access": reason.access.value}
+    return Response(status=status, headers=headers)
