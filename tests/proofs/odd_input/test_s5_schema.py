@@ -65,8 +65,12 @@ def lead(case: Case) -> None:
         case.path_parameters["article_id"] = "old-news" if case.method == "DELETE" else ARTICLES[0]
     if "gift_id" in case.path_parameters:
         case.path_parameters["gift_id"] = Gift.objects.latest("made_at").key
-    for name in ("cursor", "reader", "product"):
+    for name in ("cursor", "reader", "product", "since"):
         case.query.pop(name, None)
+    if "site" in case.query:
+        case.query["site"] = settings.SITE_URL
+    if case.path.endswith("/token"):
+        case.body = {"site": settings.SITE_URL}
     if case.path.endswith("/check"):
         case.headers = {"X-Original-URI": f"/{ARTICLES[0]}"}
     if isinstance(case.body, dict):
