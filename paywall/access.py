@@ -16,15 +16,14 @@ from paywall import articles, entitlements, explanation, gifts, metering, places
 from paywall.crawlers import claims
 from paywall.crawlers.claims import Claim
 from paywall.decision.article import Demand
-from paywall.decision.facts import Facts, GiftPass, Grant, InstitutionPass, ReaderFacts
-from paywall.decision.policy import Decision, decide
+from paywall.decision.facts import Facts, GiftPass, InstitutionPass, ReaderFacts
+from paywall.decision.policy import Decision, decide, reason
 from paywall.decision.reasons import Access, Reason
 from paywall.decision.rules import RuleBook
 from paywall.explanation import Explanation
 from paywall.models import Article, Entitlement, GiftOpening
 from paywall.places import Directory
 
-_FOR_ALL = frozenset({Demand.FREE, Demand.REGISTERED})
 # The refusals that a payment ends.
 _CURABLE = frozenset(
     {
@@ -92,8 +91,8 @@ def check_many(
 ) -> tuple[tuple[Article, Decision], ...]:
     """Decide about many articles at the price of one; spends nothing."""
     asked = tuple(wanted)
-    grants = _grants(identity.reader, asked, now=now)
-    facts = [_facts(article, identity.reader, grants, book=rules.of(article), now=now) for article in asked]
+    facts = [_facts(article, identity.reader, book=rules.of(article), now=now) for article in asked]
+    facts = _with_grants(identity.reader, facts, now=now)
     if asked:
         facts = _with_places(identity, facts, directory=places.of(asked[0]))
         facts = _with_crawler(facts, claims.of(identity, asked[0]), now=now)
@@ -161,7 +160,8 @@ def _facts_as_of(
 ) -> Facts:
     grants = tuple(map(entitlements.grant_of, rows))
     # What nobody has published yet decides nothing, also where a later moment is asked about.
-    facts = _facts(article, who.reader, grants, book=rules.as_of(min(at, known_at)), now=at)
+    facts = _facts(article, who.reader, book=rules.as_of(min(at, known_at)), now=at)
+    facts = replace(facts, grants=grants)
     facts = _with_places(who, [facts], directory=places.of(article))[0]
     if (claim := claims.of(who, article)) is not None and _is_refused(facts):
         facts = replace(facts, crawler=claims.find(claim, now=at).right)
@@ -175,8 +175,8 @@ def _facts_as_of(
 
 
 def _gathered(identity: Identity, article: Article, *, now: datetime, gift: str = "") -> Facts:
-    grants = _grants(identity.reader, [article], now=now)
-    facts = [_facts(article, identity.reader, grants, book=rules.of(article), now=now)]
+    facts = [_facts(article, identity.reader, book=rules.of(article), now=now)]
+    facts = _with_grants(identity.reader, facts, now=now)
     facts = _with_places(identity, facts, directory=places.of(article))
     facts = _with_crawler(facts, claims.of(identity, article), now=now)
     facts = _with_gifts(identity, [article], facts, now=now)
@@ -185,20 +185,24 @@ def _gathered(identity: Identity, article: Article, *, now: datetime, gift: str 
     return _with_meter(identity, facts, now=now)[0]
 
 
-def _facts(
-    article: Article, reader: User | None, grants: tuple[Grant, ...], *, book: RuleBook, now: datetime
-) -> Facts:
+def _facts(article: Article, reader: User | None, *, book: RuleBook, now: datetime) -> Facts:
     known = (
         ReaderFacts(is_staff=reader.is_staff, is_blocked=not reader.is_active) if reader is not None else None
     )
-    return Facts(now=now, article=articles.facts_of(article), rules=book, reader=known, grants=grants)
+    return Facts(now=now, article=articles.facts_of(article), rules=book, reader=known)
 
 
-def _grants(reader: User | None, wanted: Iterable[Article], *, now: datetime) -> tuple[Grant, ...]:
-    """Return the reader's rights where any of the articles may ask for one: no step looks at them otherwise."""
-    if reader is None or all(article.demand in _FOR_ALL for article in wanted):
-        return ()
-    return entitlements.snapshot(reader, now=now)
+def _with_grants(reader: User | None, gathered: list[Facts], *, now: datetime) -> list[Facts]:
+    """Add the reader's rights where any of the articles may ask for one, now or later: no step looks otherwise."""
+    if reader is None or not any(_may_ask_for_products(facts) for facts in gathered):
+        return gathered
+    grants = entitlements.snapshot(reader, now=now)
+    return [replace(facts, grants=grants) for facts in gathered]
+
+
+def _may_ask_for_products(facts: Facts) -> bool:
+    # By its age an article may ask for more later, and `until` has to say when.
+    return facts.ask.demand.is_for_products or bool(facts.rules.boundaries(facts.article))
 
 
 def _with_places(identity: Identity, gathered: list[Facts], *, directory: Directory) -> list[Facts]:
@@ -263,7 +267,7 @@ def _asks_meter(facts: Facts) -> bool:
 
 
 def _is_refused(facts: Facts) -> bool:
-    return decide(facts).access is Access.TEASER
+    return reason(facts).access is Access.TEASER
 
 
 def _doubted(decision: Decision, identity: Identity, *, now: datetime) -> Decision:

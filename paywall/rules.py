@@ -107,14 +107,21 @@ def mistakes(rule_set: RuleSet) -> tuple[str, ...]:
 
 
 def publish(
-    rule_set: RuleSet, *, by: User | None, now: datetime, reason: str = "", compared_with: str | None = None
+    rule_set: RuleSet,
+    *,
+    by: User | None,
+    now: datetime,
+    reason: str = "",
+    compared_with: str | None = None,
+    as_compared: RuleBook | None = None,
 ) -> None:
     """Make a draft the live version and retire the one before.
 
-    Who loses by it is for the caller to have asked before (`shadow.publish` does), of the version `compared_with`.
+    Who loses by it is for the caller to have asked before (`shadow.publish` does): `compared_with` is the key of the
+    version that was live then, `as_compared` what the draft said.
 
     :raises RulesRefused: it is no draft any more or holds mistakes, or another version is live than it was compared
-        with; nothing is changed.
+        with, or it was edited since; nothing is changed.
     """
     with transaction.atomic():
         # In this order everywhere: two drafts published at once follow one another.
@@ -128,6 +135,8 @@ def publish(
             raise RulesRefused(
                 _("Other rules were published meanwhile. Look again at who gains and who loses.")
             )
+        if as_compared is not None and as_compared != book(chosen):
+            raise RulesRefused(_("The draft was edited meanwhile. Look again at who gains and who loses."))
         if found := mistakes(chosen):
             raise RulesRefused("\n".join(found))
         # A clock that went back must not let a version end before it began.

@@ -80,6 +80,7 @@ class Report:
     """Who would gain and who would lose."""
 
     compared_with: str  # the key of the live version, empty before the first
+    draft: RuleBook  # as it was when it was compared
     articles: int
     readers: int
     changes: tuple[Change, ...]
@@ -127,7 +128,7 @@ def run(draft: RuleSet, *, now: datetime, days: int = 30) -> Report:
         for asks, which in moved.items()
         if (change := _change(audience, asks, which, before=before, after=after, now=now)) is not None
     )
-    return Report(before.key, count, readers, tuple(changes), _replay(after, now=now, days=days))
+    return Report(before.key, after, count, readers, tuple(changes), _replay(after, now=now, days=days))
 
 
 def publish(
@@ -145,7 +146,9 @@ def publish(
             _("%(count)d readers would lose what they have a right to. Force it with a reason, or change it.")
             % {"count": report.payers_who_lose}
         )
-    rules.publish(draft, by=by, now=now, reason=reason, compared_with=report.compared_with)
+    rules.publish(
+        draft, by=by, now=now, reason=reason, compared_with=report.compared_with, as_compared=report.draft
+    )
     return report
 
 
@@ -184,7 +187,7 @@ def _moved(before: RuleBook, after: RuleBook, *, now: datetime) -> tuple[dict[tu
     """
     found: dict[tuple[Ask, Ask], _Moved] = defaultdict(_Moved)
     count = 0
-    for article in Article.objects.for_decision().iterator():
+    for article in Article.objects.for_rules().iterator():
         facts = articles.facts_of(article)
         count += 1
         later = {moment for book in (before, after) for moment in book.boundaries(facts) if moment > now}
@@ -232,7 +235,8 @@ def _replay(book: RuleBook, *, now: datetime, days: int) -> Replay:
     """Play the free reads of the last days again, each wallet from the start of its window."""
     since = now - timedelta(days=days)
     rows = FreeRead.objects.filter(spent_at__gte=since).select_related("wallet")
-    facts = {article.id: articles.facts_of(article) for article in Article.objects.for_decision().iterator()}
+    wanted = Article.objects.for_rules().filter(pk__in=rows.values("article"))
+    facts = {article.id: articles.facts_of(article) for article in wanted.iterator()}
     reads = refused = 0
     for wallet, spent in groupby(
         rows.order_by("wallet_id", "spent_at").iterator(), key=lambda row: row.wallet

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q
-
 from accounts.models import User
 from paywall import access, articles, entitlements, rules
 from paywall.decision.policy import Decision
@@ -61,13 +59,14 @@ def _moments(reader: User, article: Article, *, until: datetime) -> Iterator[dat
         yield from entitlements.grant_of(row).boundaries
         if row.superseded_at is not None:
             yield row.superseded_at
+    spent = FreeRead.objects.filter(wallet__reader=reader, spent_at__lte=until)
+    reads = tuple(spent.values_list("spent_at", flat=True))
     for version in RuleSet.objects.filter(published_at__lte=until):
         book = rules.published(version.key)
         yield from book.boundaries(facts)
         if version.published_at is not None:
             yield version.published_at
         if book.meter is not None:
-            spent = FreeRead.objects.filter(Q(wallet__reader=reader), spent_at__lte=until)
-            for moment in spent.values_list("spent_at", flat=True):
+            for moment in reads:
                 yield moment
                 yield book.meter.window.counts_until(moment)

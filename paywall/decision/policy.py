@@ -164,6 +164,11 @@ def decide(facts: Facts) -> Decision:
     )
 
 
+def reason(facts: Facts) -> Reason:
+    """Return why `decide` would answer as it does, at less cost: without remedies, and without what comes later."""
+    return _last(_walk(facts))
+
+
 def strongest_first(grants: Iterable[Grant], *, at: datetime) -> tuple[Grant, ...]:
     """Return the grants in the order in which they count at `at`; the order given does not matter."""
     return tuple(sorted(grants, key=lambda grant: _strength(grant, at)))

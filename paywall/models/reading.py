@@ -43,10 +43,14 @@ class ArticleQuerySet(models.QuerySet["Article"]):
 
     def for_decision(self) -> ArticleQuerySet:
         """What a decision and the links in it need."""
+        return self.for_rules().with_rules().with_gifts()
+
+    def for_rules(self) -> ArticleQuerySet:
+        """What rules may know of an article; which rules are live is not said."""
         return self.only(
             "id", "url", "section", "kind", "tags", "authors", "demand", "products",
             "published_at", "unpublished_at", "embargo_until", "stated_at",
-        ).with_rules().with_gifts()  # fmt: skip
+        )  # fmt: skip
 
     def without_body(self) -> ArticleQuerySet:
         """Everything but the body."""

@@ -13,7 +13,18 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from paywall.decision.article import Demand
-from tests.factories.paywall import DAY, NOON, article, entitle, failed, gift, grant, in_grace, reader
+from tests.factories.paywall import (
+    DAY,
+    NOON,
+    article,
+    entitle,
+    failed,
+    gift,
+    grant,
+    in_grace,
+    live_rules,
+    reader,
+)
 from tests.paywall.conftest import sign_in
 
 pytestmark = pytest.mark.django_db
@@ -68,6 +79,12 @@ def test_a_lapsed_reader_also_costs_the_question_whether_stripe_knows_better(mar
 
 def test_a_free_article_asks_for_no_rights(mara: User) -> None:
     article(demand=Demand.FREE)
+    assert len(statements(sign_in(mara))) == 3
+
+
+def test_an_article_that_is_free_by_rule_asks_for_no_rights_either(mara: User) -> None:
+    live_rules({"sections": ["city"], "demand": Demand.FREE})
+    article(demand="", section="city")
     assert len(statements(sign_in(mara))) == 3
 
 

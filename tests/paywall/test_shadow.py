@@ -184,6 +184,16 @@ class TestPublish:
             rules.publish(made, by=None, now=NOON, compared_with="another")
 
 
+@pytest.mark.usefixtures("town")
+def test_a_draft_that_was_edited_since_it_was_compared_is_not_published() -> None:
+    made = draft({"sections": ["opinion"], **FREE})
+    report = shadow.run(made, now=NOON)
+    made.rules.create(name="Another tab", sections=["city"], demand=Demand.SUBSCRIBER, products=["culture"])
+    with pytest.raises(RulesRefused, match="edited meanwhile"):
+        rules.publish(made, by=None, now=NOON, compared_with=report.compared_with, as_compared=report.draft)
+    assert rules.live() != made
+
+
 def _live_answers(people: dict[str, User | None]) -> dict[tuple[str, str], Reason]:
     return {
         (name, article_id): access.peek(
