@@ -1,6 +1,6 @@
 // A small server beside nginx that answers its auth_request from tokens, and asks home where a token does not open.
 //
-//   HOME=https://account.news.example SITE=https://news.example SITE_KEY=… PORT=8090 node gate.mjs
+//   PAYWALL_HOME=https://account.news.example SITE=https://news.example SITE_KEY=… PORT=8090 node gate.mjs
 //
 // It answers the same question under the same address as home does, so nginx.conf works with either.
 
@@ -8,7 +8,7 @@ import { createServer } from "node:http";
 
 import { Home, tokenIn } from "./home.mjs";
 
-const { HOME: address, ISSUER: issuer = address, SITE: site, SITE_KEY: siteKey, PORT = "8090" } = process.env;
+const { PAYWALL_HOME: address, ISSUER: issuer = address, SITE: site, SITE_KEY: siteKey, PORT = "8090" } = process.env;
 const home = new Home({ address, issuer, site, siteKey });
 
 async function check(request, response) {
@@ -19,6 +19,7 @@ async function check(request, response) {
     products,
     uri: headers.get("x-original-uri") ?? "",
     headers,
+    address: headers.get("x-forwarded-for") ?? "", // nginx's own word; nobody else reaches this port
   });
   response.writeHead(decision.status, {
     "cache-control": "private, no-store",

@@ -1,11 +1,13 @@
-// A CDN worker (Cloudflare's module form) in front of a site whose pages are made in two variants.
+// A CDN worker (Cloudflare's) in front of a site whose pages are made in two variants.
 //
 // The origin makes each page as the request header `X-Paywall-Access` says, `teaser` or `full`, and says in
 // `X-Paywall-Products` what opens it (`premium, culture`; empty: home decides; no header: everybody sees all of it).
-// It must take that header from the edge only, which `X-Edge-Secret` proves. So both variants are the same for
-// everybody and may be kept by the CDN; only the decision is somebody's own.
+// It must take that header from the edge only, which `X-Edge-Secret` proves. Both variants are the same for everybody;
+// only the decision is somebody's own. A CDN keeps pages by their address and does not look at headers, so the variant
+// stands in the address too (`paywall-variant`, which the origin may ignore): otherwise a kept page would be shown to the
+// wrong reader.
 //
-// Settings: HOME, ISSUER (where it differs), SITE, SITE_KEY, ORIGIN, EDGE_SECRET.
+// Settings: PAYWALL_HOME, ISSUER (where it differs), SITE, SITE_KEY, ORIGIN, EDGE_SECRET.
 
 import { Home, tokenIn } from "./home.mjs";
 
@@ -27,6 +29,7 @@ export default {
       products,
       uri: url.pathname + url.search,
       headers: request.headers,
+      address: request.headers.get("cf-connecting-ip") ?? "", // Cloudflare's own word, which no client can change
     });
     const shown = decision.access === "full" ? await page(request, env, "full") : teaser;
     return personal(shown, decision);
@@ -35,6 +38,7 @@ export default {
 
 function page(request, env, variant) {
   const url = new URL(request.url);
+  url.searchParams.set("paywall-variant", variant);
   const headers = new Headers({ "x-paywall-access": variant, "x-edge-secret": env.EDGE_SECRET });
   for (const name of HANDED_ON) if (request.headers.get(name)) headers.set(name, request.headers.get(name));
   return fetch(env.ORIGIN + url.pathname + url.search, { method: request.method, headers, redirect: "manual" });
@@ -52,7 +56,7 @@ function personal(shown, decision) {
 
 function homeOf(env) {
   if (!homes.has(env)) {
-    const { HOME: address, ISSUER: issuer = address, SITE: site, SITE_KEY: siteKey } = env;
+    const { PAYWALL_HOME: address, ISSUER: issuer = address, SITE: site, SITE_KEY: siteKey } = env;
     homes.set(env, new Home({ address, issuer, site, siteKey }));
   }
   return homes.get(env);

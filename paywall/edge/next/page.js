@@ -1,7 +1,7 @@
 // A Next.js server component (app router): app/[id]/page.js. The text of an article is fetched only once it may be
 // shown, so it is in no payload, no cache and no source of the page before.
 //
-// Settings: HOME, ISSUER (where it differs), SITE, SITE_KEY, CMS.
+// Settings: PAYWALL_HOME, ISSUER (where it differs), SITE, SITE_KEY, CMS.
 
 import { cookies, headers } from "next/headers";
 import { createElement } from "react";
@@ -10,7 +10,7 @@ import { Home } from "../home.mjs";
 
 export const dynamic = "force-dynamic"; // each reader has an answer of their own
 
-const { HOME: address, ISSUER: issuer = address, SITE: site, SITE_KEY: siteKey, CMS } = process.env;
+const { PAYWALL_HOME: address, ISSUER: issuer = address, SITE: site, SITE_KEY: siteKey, CMS } = process.env;
 const home = new Home({ address, issuer, site, siteKey });
 // What home hands out. Without it, it is asked by the page's script: a server component cannot hand on its cookies.
 const KNOWN = /^(__Host-)?(session|device)$/;
@@ -26,7 +26,7 @@ export default async function ArticlePage({ params }) {
     { "data-paywall": decision.reason },
     createElement("h1", null, face.title),
     createElement("div", { dangerouslySetInnerHTML: { __html: text } }),
-    isOpen ? null : createElement("a", { href: `${address}/account/subscribe/` }, "Read on"),
+    isOpen ? null : createElement("a", { href: `${issuer}/account/subscribe/` }, "Read on"),
   );
 }
 

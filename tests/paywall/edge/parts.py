@@ -125,7 +125,7 @@ def running(command: list[str], *, port: int, log: Path, environment: Mapping[st
 def settings_of(home: str, site: Site) -> dict[str, str]:
     """Return the environment of an edge."""
     return {
-        "HOME": home, "ISSUER": "http://localhost:8000", "SITE": NEWS, "SITE_KEY": SITE_KEY,
+        "PAYWALL_HOME": home, "ISSUER": "http://localhost:8000", "SITE": NEWS, "SITE_KEY": SITE_KEY,
         "ORIGIN": site.address, "CMS": site.address, "EDGE_SECRET": SECRET,
     }  # fmt: skip
 
