@@ -55,6 +55,14 @@ def settle_language(request: HttpRequest, response: HttpResponseBase, user: User
     languages.settle(request, response, user)
 
 
+@receiver(allauth_signals.password_changed, dispatch_uid="accounts.shut_out_by_change")
+@receiver(allauth_signals.password_set, dispatch_uid="accounts.shut_out_by_first")
+@receiver(allauth_signals.password_reset, dispatch_uid="accounts.shut_out_by_reset")
+def on_new_password(user: User, **_: Any) -> None:
+    """Tell whoever handed something out to this reader: sessions end by themselves with the old password."""
+    signals.shut_out.send(sender=User, reader=user)
+
+
 @receiver(allauth_signals.email_confirmed, dispatch_uid="accounts.first_proof")
 def on_first_proof(request: HttpRequest, email_address: EmailAddress, **_: Any) -> None:
     """Take from whoever set the account up before its address was proven every way back in."""

@@ -26,7 +26,7 @@ from jwt.algorithms import ECAlgorithm
 
 from paywall.errors import SigningKeyUnknown
 from paywall.models import SigningKey
-from paywall.verifier import ALGORITHM
+from paywall.verifier import ALGORITHM, MOST_KEYS
 
 SIGNS_FOR = timedelta(days=30)
 PUBLISHED_BEFORE = timedelta(days=1)
@@ -64,9 +64,9 @@ def signer(*, now: datetime) -> Signer:
 
 
 def published(*, now: datetime) -> tuple[dict[str, Any], ...]:
-    """Return the public keys that count, as JWKS has them."""
-    rows = SigningKey.objects.filter(state__in=_PUBLISHED).order_by("created_at", "kid")
-    listed = tuple(rows.values_list("state", "public_jwk"))
+    """Return the public keys that count, newest first, as JWKS has them; never more than edges take."""
+    rows = SigningKey.objects.filter(state__in=_PUBLISHED).order_by("-created_at", "kid")
+    listed = tuple(rows.values_list("state", "public_jwk")[:MOST_KEYS])
     if not any(state == _State.SIGNING for state, _ in listed):
         _signing(now=now)
         return published(now=now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_in, user_logged_out
@@ -39,9 +40,14 @@ def forget_a_closing_reader(*, reader: User, **_kwargs: Any) -> None:
 
 @receiver(reader_closed, dispatch_uid="paywall.forget_gifts_made_meanwhile")
 def forget_gifts(*, reader: User, **_kwargs: Any) -> None:
-    """Erase what the reader gave, also to those who had accepted it, and what they accepted."""
+    """Erase what the reader gave, also to those who had accepted it, and that it was they who accepted something.
+
+    What they accepted stays spent: a link would otherwise open as often as accounts are made and closed.
+    """
     Gift.objects.filter(giver=reader).delete()
-    GiftOpening.objects.filter(reader=reader).delete()
+    for opening in GiftOpening.objects.filter(reader=reader):
+        opening.reader, opening.device = None, f"closed-{secrets.token_hex(16)}"
+        opening.save(update_fields=["reader", "device"])
 
 
 @receiver(user_logged_in, dispatch_uid="paywall.merge_free_reads")

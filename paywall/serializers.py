@@ -6,6 +6,7 @@ import base64
 import binascii
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -234,6 +235,16 @@ class StatementSerializer(StrictSerializer):
     words = serializers.IntegerField(
         min_value=0, max_value=1_000_000, required=False, help_text="Counted where it is left out."
     )
+
+    def validate_url(self, value: str) -> str:
+        """Refuse an address that has no host or cannot be taken apart."""
+        try:
+            host = urlsplit(value).hostname
+        except ValueError:
+            host = None
+        if not host:
+            raise serializers.ValidationError(_("This is no address of a page."))
+        return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse a demand and products that do not fit each other."""

@@ -25,7 +25,7 @@ LONGEST_LIFE = timedelta(minutes=10)
 SKEW = timedelta(seconds=30)
 
 _LONGEST_TOKEN = 4096
-_MOST_KEYS = 16
+MOST_KEYS = 16
 _FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _KID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _COORDINATE = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -85,7 +85,7 @@ def keys_of(document: Any) -> dict[str, jwt.PyJWK]:
     :raises ValueError: it is no such document, or larger than any of ours.
     """
     listed = document.get("keys") if isinstance(document, dict) else None
-    if not isinstance(listed, list) or len(listed) > _MOST_KEYS:
+    if not isinstance(listed, list) or len(listed) > MOST_KEYS:
         raise ValueError("This is no set of keys.")
     return {one["kid"]: key for one in listed if (key := _usable(one)) is not None}
 

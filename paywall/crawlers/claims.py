@@ -78,13 +78,15 @@ def find(claim: Claim, *, now: datetime) -> Finding:
 
 
 def ask_dns(claim: Claim, *, now: datetime) -> None:
-    """Let a worker find out what DNS says of a claim, unless too much waits already."""
+    """Let a worker find out what DNS says of a claim; of one that was never made, unless too much waits already."""
+    named = {"crawler": claim.robot.name, "address": claim.address}
+    # Whoever was asked about before is asked about again however many strangers claim something.
+    if CrawlerProof.objects.filter(**named).update(due_at=now):
+        return
     if CrawlerProof.objects.filter(due_at__isnull=False).count() >= _WAITING:
         return
-    named = {"crawler": claim.robot.name, "address": claim.address}
-    if not CrawlerProof.objects.filter(**named).update(due_at=now):
-        row = CrawlerProof(**named, expires_at=now, due_at=now)
-        CrawlerProof.objects.bulk_create([row], ignore_conflicts=True)
+    row = CrawlerProof(**named, expires_at=now, due_at=now)
+    CrawlerProof.objects.bulk_create([row], ignore_conflicts=True)
 
 
 def _right(claim: Claim, source: str) -> CrawlerPass:

@@ -13,6 +13,8 @@ from http.client import HTTPException
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from django.db import transaction
+
 from paywall import networks, robots
 from paywall.crawlers import claims
 from paywall.models import CrawlerList, DirectoryVersion
@@ -102,7 +104,9 @@ def parse(body: bytes) -> list[str]:
         texts = [entry.get("ipv4Prefix") or entry["ipv6Prefix"] for entry in entries]
         if not 0 < len(texts) <= _MOST_NETWORKS:
             raise ListUnreadable(f"It names {len(texts)} networks.")
-        return sorted({networks.read(text, allow_private=False).cidr for text in texts})
+        return sorted(
+            {networks.read(text, allow_private=False, widest=networks.OF_AN_OWNER).cidr for text in texts}
+        )
     except NetworkRefused as error:
         raise ListUnreadable(str(error)) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -125,9 +129,10 @@ def _look(row: CrawlerList, fetcher: Fetcher, *, now: datetime) -> None:
         stored.update(trouble=str(error)[:300], due_at=now + _NEXT_LOOK_AFTER_TROUBLE)
         return
     known: dict[str, Any] = {"etag": document.etag, "modified": document.modified} if document else {}
-    stored.update(networks=found, trouble="", fetched_at=now, due_at=now + _NEXT_LOOK, **known)
-    if found != row.networks:
-        DirectoryVersion.renew()
+    with transaction.atomic():  # or a worker that dies in between leaves every process with the old list
+        stored.update(networks=found, trouble="", fetched_at=now, due_at=now + _NEXT_LOOK, **known)
+        if found != row.networks:
+            DirectoryVersion.renew()
 
 
 def _read(answer: Any, *, until: float) -> bytes:

@@ -113,6 +113,9 @@ def _prove(proof: CrawlerProof, resolver: Resolver, *, now: datetime) -> None:
         if attempts < _ATTEMPTS:
             row.update(attempts=attempts, due_at=now + attempts * _PAUSE)
             return
+        if proof.is_proven and now < proof.expires_at:
+            row.update(attempts=0, due_at=None)  # silence refutes nothing: what holds, holds to its end
+            return
         host = None
     lasts = _PROVEN_FOR if host is not None else _REFUTED_FOR
     row.update(

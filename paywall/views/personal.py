@@ -28,9 +28,6 @@ _AGENT = OpenApiParameter(
     description="What the reader's client calls itself (User-Agent); for site keys only.",
 )
 ON_BEHALF = [READER, _NETWORK, _AGENT]
-_GIFT = OpenApiParameter(
-    "gift", str, description="The code of a gift, as it stands in the article's address."
-)
 
 
 class PersonalView(APIView):

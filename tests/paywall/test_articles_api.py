@@ -67,6 +67,8 @@ def test_a_change_is_a_change_of_the_whole(site: Client) -> None:
         ({"demand": "free"}, "products"),
         ({"products": []}, "products"),
         ({"url": "javascript:alert(1)"}, "url"),
+        ({"url": "https://[x/a"}, "url"),
+        ({"url": "https:///a"}, "url"),
         ({"paywalled": True}, "paywalled"),
         ({"title": "a\x00b"}, "title"),
         ({"words": -1}, "words"),

@@ -242,6 +242,28 @@ class TestByDns:
         assert (late.right is not None, late.asks_dns) == (True, True)
         assert (over.right, over.asks_dns) == (None, True)
 
+    def test_silence_takes_no_proof_away(self) -> None:
+        claim = claims.Claim(robots.KNOWN[0], "66.249.66.1", shown=claims.Access.FULL, is_listed=False)
+        claims.ask_dns(claim, now=NOON)
+        self.prove(Names({"66.249.66.1": HOST}, {HOST: {"66.249.66.1"}}))
+        late = NOON + 6.5 * DAY
+        claims.ask_dns(claim, now=late)
+        for hour in range(1, 7):
+            self.prove(Names({}), now=late + hour * DAY / 24)
+        found = claims.find(claim, now=late + DAY / 3)
+        assert (found.right is not None, found.asks_dns) == (True, True)
+
+    def test_a_flood_of_claims_keeps_nobody_from_being_proven_again(self) -> None:
+        claim = claims.Claim(robots.KNOWN[0], "66.249.66.1", shown=claims.Access.FULL, is_listed=False)
+        claims.ask_dns(claim, now=NOON)
+        self.prove(Names({"66.249.66.1": HOST}, {HOST: {"66.249.66.1"}}))
+        CrawlerProof.objects.bulk_create(
+            CrawlerProof(crawler="bingbot", address=f"2001:db8::{n:x}", expires_at=NOON, due_at=NOON)
+            for n in range(1000)
+        )
+        claims.ask_dns(claim, now=NOON + 6.5 * DAY)
+        assert CrawlerProof.objects.get(address="66.249.66.1").due_at == NOON + 6.5 * DAY
+
     def test_a_flood_of_claims_does_not_grow_without_end(self, stranger: Client) -> None:
         CrawlerProof.objects.bulk_create(
             CrawlerProof(crawler="bingbot", address=f"2001:db8::{n:x}", expires_at=NOON, due_at=NOON)

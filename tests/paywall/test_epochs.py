@@ -91,6 +91,17 @@ def _staff_block_them(who: User) -> None:
     assert not who.is_active
 
 
+def _change_their_password(who: User) -> None:
+    who.set_password("correct horse battery")
+    who.save()
+    new = {
+        "oldpassword": "correct horse battery",
+        "password1": "staple horse battery",
+        "password2": "staple horse battery",
+    }
+    assert sign_in(who).post("/account/password/change/", new).status_code == 302
+
+
 def _refund(who: User) -> None:
     entitlements.replace(who, source="subscription:sub_1", grants=(), now=NOON)
 
@@ -104,7 +115,7 @@ class TestWhatVoidsTokens:
         "act",
         [
             _refund, _sign_out, _sign_out_elsewhere, _end_one, _end_one_by_the_api, _staff_sign_them_out,
-            _staff_block_them, _close,
+            _staff_block_them, _change_their_password, _close,
         ],
     )  # fmt: skip
     def test_a_token_from_before_is_refused_at_the_edge(

@@ -393,11 +393,14 @@ class TestGiver:
         assert not Gift.objects.exists()
         assert not GiftOpening.objects.exists()
 
-    def test_a_receiver_who_closes_the_account_leaves_nothing_either(self, code: str) -> None:
-        other = reader("other@readers.example")
-        read(sign_in(other), code)
-        closing.close(other, now=NOON)
-        assert not GiftOpening.objects.exists()
+    def test_a_receiver_who_closes_the_account_leaves_nothing_but_that_it_was_opened(self, code: str) -> None:
+        left = Gift.objects.get().openings_left
+        for name in ("other", "another"):
+            somebody = reader(f"{name}@readers.example")
+            read(sign_in(somebody), code)
+            closing.close(somebody, now=NOON)
+        assert not GiftOpening.objects.exclude(reader=None).exists()
+        assert Gift.objects.get().openings_left == left - 2, "a new account is no new opening"
 
 
 class TestStaff:

@@ -54,7 +54,7 @@ def test_what_cannot_be_meant_is_refused_on_the_page(chief: Client) -> None:
     institution("198.51.100.0/24", name="Museum")
     assert "too wide" in complaints(chief, form("0.0.0.0/0"))
     assert "is no network" in complaints(chief, form("campus"))
-    assert "not a public network" in complaints(chief, form("10.0.0.0/8"))
+    assert "not a public network" in complaints(chief, form("10.16.0.0/12"))
     assert "of Museum" in complaints(chief, form("198.51.100.7"))
     assert "share addresses" in complaints(chief, form("192.0.2.0/24", "192.0.2.7"))
     assert "Choose what it opens" in complaints(chief, form(products=[]))
