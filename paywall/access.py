@@ -115,10 +115,10 @@ def explain(
 ) -> Explanation:
     """Tell what was or will be decided at `at` by what we knew at `known_at`, step by step and fact by fact.
 
-    Rights, rules and free reads are told with their full history. The article, the account, institutions and
-    crawlers are told as they are now, and `caveats` say so where that may differ. Whoever is no reader is told as on a
-    device that has read nothing. `network` is the address from which somebody comes, `agent` what the client calls
-    itself.
+    Rights, rules and free reads are told with their full history. The article, the account, institutions and crawlers
+    are told as they are now, as the origin of such a fact says; `caveats` tell where the article was stated again since
+    or there was no account yet. Whoever is no reader is told as on a device that has read nothing. `network` is the
+    address from which somebody comes, `agent` what the client calls itself.
     """
     rows = entitlements.known(reader, at=known_at) if reader is not None else ()
     opening = _opening_as_of(reader, article, at=at, known_at=known_at)

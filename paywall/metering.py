@@ -30,11 +30,11 @@ def read_many(
     identity: Identity, wanted: Iterable[str], *, terms: MeterTerms, now: datetime
 ) -> dict[str, MeterReading]:
     """Return the reading for each of these articles, at the price of one."""
-    # A device that is handed out with this very answer has read nothing yet.
+    # A device that is handed out with this very answer has read nothing yet; who has no wallet has no free reads.
     is_new = identity.reader is None and identity.set_device
-    owner = _owner(identity) if not is_new else None
-    spent = _spent(owner, terms=terms, at=now) if owner is not None else {}
-    limit = terms.limit(is_known=identity.reader is not None)
+    owner = _owner(identity)
+    spent = _spent(owner, terms=terms, at=now) if owner is not None and not is_new else {}
+    limit = terms.limit(is_known=identity.reader is not None) if owner is not None else 0
     return {
         article: reading(spent, article=article, limit=limit, window=terms.window, at=now)
         for article in wanted
@@ -53,23 +53,31 @@ def as_of(
 def spend(identity: Identity, article: str, *, terms: MeterTerms, now: datetime) -> MeterReading:
     """Use a free read on an article, unless it is paid for already or none is left; return the reading then.
 
-    Parallel calls for one wallet follow one another: the last read is spent once. Who has no wallet, a site that
-    names neither reader nor device, spends nothing and has nothing.
+    Parallel calls for one wallet follow one another: the last read is spent once. What a reader spends counts on their
+    device too, so that signing out brings nothing back. Who has no wallet, a site that names neither reader nor device,
+    spends nothing and has nothing.
     """
     owner = _owner(identity)
     limit = terms.limit(is_known=identity.reader is not None)
     if owner is None:
         return MeterReading(limit=0)
     with transaction.atomic():
+        # The device's first, as `merge` does: two that wait for each other would wait for ever.
+        device = _device_of(identity)
         wallet = _lock(owner, reader=identity.reader)
         spent = _spent(owner, terms=terms, at=now)
         if article not in spent and len(spent) < limit:
-            FreeRead.objects.create(wallet=wallet, article=article, spent_at=now)
+            FreeRead.objects.create(wallet=wallet, article=article, spent_at=now, recorded_at=now)
+            if device is not None:
+                copy = {"spent_at": now, "recorded_at": now, "merged_at": now}
+                FreeRead.objects.bulk_create(
+                    [FreeRead(wallet=device, article=article, **copy)], ignore_conflicts=True
+                )
             spent[article] = now
     return reading(spent, article=article, limit=limit, window=terms.window, at=now)
 
 
-def merge(device: str, reader: User) -> int:
+def merge(device: str, reader: User, *, now: datetime) -> int:
     """Count a device's reads for the reader who signed in there; return how many were new to them.
 
     What both had read counts once, so nobody gains reads by signing in and what was open stays open. A device's reads
@@ -80,13 +88,14 @@ def merge(device: str, reader: User) -> int:
         if source is None:
             return 0
         target = _lock(_of_reader(reader), reader=reader)
-        fresh = list(source.reads.filter(merged_into=None))
+        fresh = list(source.reads.filter(merged_at=None))
         known = set(target.reads.values_list("article", "spent_at"))
         added = [each for each in fresh if (each.article, each.spent_at) not in known]
         FreeRead.objects.bulk_create(
-            FreeRead(wallet=target, article=each.article, spent_at=each.spent_at) for each in added
+            FreeRead(wallet=target, article=each.article, spent_at=each.spent_at, recorded_at=now)
+            for each in added
         )
-        source.reads.filter(pk__in=[each.pk for each in fresh]).update(merged_into=target)
+        source.reads.filter(pk__in=[each.pk for each in fresh]).update(merged_at=now)
     return len(added)
 
 
@@ -111,10 +120,17 @@ def _spent(
     """
     receipts = FreeRead.objects.filter(wallet__owner=owner, spent_at__gte=terms.window.counts_since(at=at))
     if known_at is not None:
-        receipts = receipts.filter(spent_at__lte=min(at, known_at))
+        receipts = receipts.filter(spent_at__lte=at, recorded_at__lte=known_at)
     # Latest first: of two reads of one article, after a merge, the first stays.
     rows = receipts.order_by("-spent_at").values_list("article", "spent_at")
     return {article: moment for article, moment in rows if terms.window.counts_until(moment) > at}
+
+
+def _device_of(identity: Identity) -> Wallet | None:
+    """Lock and return the wallet of the device on which a reader is signed in; None where there is none that lasts."""
+    if identity.reader is None or identity.device is None or identity.set_device:
+        return None
+    return _lock(_of_device(identity.device), reader=None)
 
 
 def _lock(owner: str, *, reader: User | None) -> Wallet:

@@ -20,9 +20,9 @@ from paywall.decision.facts import (
     Trouble,
 )
 from paywall.decision.meter import MeterReading
-from paywall.decision.policy import Decision, decide
+from paywall.decision.policy import Decision, decide, reason
 from paywall.decision.reasons import Access
-from paywall.models import Article, Product
+from paywall.models import Article, CrawlerPolicy, Product
 
 _DAY = timedelta(days=1)
 _CARD = Trouble(card="Visa •••• 0341", cause="card_declined")
@@ -48,32 +48,37 @@ def _everybody(bare: Facts) -> Iterator[tuple[str, Facts]]:
     yield from _with_meter(_("a registered reader"), known)
     if bare.ask.products:
         for name, grant in _rights(bare.ask.products[0], now=bare.now):
-            yield name, replace(known, grants=(grant,))
+            yield from _with_meter(name, replace(known, grants=(grant,)))
     if other := _another_product(bare.ask.products):
-        yield (
-            _("a subscriber to %(product)s") % {"product": other},
-            replace(known, grants=(_right(other, now=bare.now),)),
-        )
+        elsewhere = replace(known, grants=(_right(other, now=bare.now),))
+        yield from _with_meter(_("a subscriber to %(product)s") % {"product": other}, elsewhere)
     yield _("a guest by gift"), replace(bare, gift=GiftPass(bare.now + _DAY))
     yield _("a member of an institution"), replace(bare, institution=InstitutionPass("", bare.ask.products))
-    yield _("a verified crawler"), replace(bare, crawler=CrawlerPass("", Access.FULL))
+    for policy in CrawlerPolicy.objects.order_by("kind"):
+        crawler = CrawlerPass("", Access(policy.shown))
+        yield (
+            _("a proven crawler: %(kind)s") % {"kind": policy.get_kind_display()},
+            replace(bare, crawler=crawler),
+        )
+    # To us it is a stranger, each time on a new device.
+    yield next(iter(_with_meter(_("any other crawler"), bare)))
     yield _("staff"), replace(bare, reader=ReaderFacts(is_staff=True))
     yield _("a blocked account"), replace(bare, reader=ReaderFacts(is_blocked=True))
 
 
 def _with_meter(name: str, facts: Facts) -> Iterator[tuple[str, Facts]]:
-    """Yield somebody with all free reads left and with none, where there are any."""
+    """Yield somebody with all free reads left and, where that is another answer, with none."""
     terms = facts.rules.meter
     limit = terms.limit(is_known=facts.reader is not None) if terms is not None else 0
     if terms is None or limit == 0:
         yield name, facts
         return
-    yield name, replace(facts, meter=MeterReading(limit))
     back = terms.window.counts_until(facts.now)
-    yield (
-        _("%(who)s without free reads left") % {"who": name},
-        replace(facts, meter=MeterReading(limit, frees_at=(back,) * limit)),
-    )
+    some = replace(facts, meter=MeterReading(limit))
+    none = replace(facts, meter=MeterReading(limit, frees_at=(back,) * limit))
+    yield name, some
+    if reason(none) is not reason(some):
+        yield _("%(who)s without free reads left") % {"who": name}, none
 
 
 def _rights(product: str, *, now: datetime) -> Iterator[tuple[str, Grant]]:

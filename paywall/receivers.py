@@ -55,7 +55,7 @@ def merge_free_reads(request: HttpRequest, user: User, **_kwargs: Any) -> None:
     """Count for the reader what was read on this device before they signed in."""
     device = identity.presented_device(request)
     if device is not None:
-        metering.merge(device, user)
+        metering.merge(device, user, now=clock.now())
 
 
 @receiver(shut_out, dispatch_uid="paywall.void_tokens")

@@ -25,6 +25,8 @@ from paywall.previews import Preview, Unit
 
 # Versions in use at one time: the live one, and those that staff explain the past with.
 _KEPT = 32
+_TICK = timedelta(microseconds=1)
+_OLDEST = 100 * 365
 # Receipts of devices are kept a little longer.
 _LONGEST_WINDOW = 366
 
@@ -139,14 +141,27 @@ def publish(
             raise RulesRefused(_("The draft was edited meanwhile. Look again at who gains and who loses."))
         if found := mistakes(chosen):
             raise RulesRefused("\n".join(found))
-        # A clock that went back must not let a version end before it began.
-        moment = max([now, *(row.published_at for row in held.values() if row.published_at is not None)])
+        # A clock that went back must not let a version end before it began, or two begin at once.
+        began = [row.published_at + _TICK for row in held.values() if row.published_at is not None]
+        moment = max([now, *began])
         RuleSet.objects.filter(state=RuleSet.State.LIVE).update(
             state=RuleSet.State.RETIRED, retired_at=moment
         )
         chosen.state, chosen.published_at, chosen.published_by = RuleSet.State.LIVE, moment, by
         chosen.reason = reason
         chosen.save(update_fields=["state", "published_at", "published_by", "reason"])
+
+
+def discard(rule_set: RuleSet) -> None:
+    """Delete a draft.
+
+    :raises RulesRefused: it is none any more.
+    """
+    with transaction.atomic():
+        row = RuleSet.objects.select_for_update().filter(pk=rule_set.pk).first()
+        if row is not None and not row.is_draft:
+            raise RulesRefused(_("This version is published already."))
+        RuleSet.objects.filter(pk=rule_set.pk).delete()
 
 
 def _mistakes_of_whole(rule_set: RuleSet, known: set[str]) -> Iterator[str]:
@@ -170,6 +185,8 @@ def _mistakes_of(row: Rule, known: set[str]) -> Iterator[str]:
     if _condition(row).is_empty:
         yield _("It names no articles. What is meant for all belongs under “otherwise”.")
     older, younger = row.older_than_days or 0, row.younger_than_days
+    if max(older, younger or 0) > _OLDEST:
+        yield _("No article is older than %(days)d days.") % {"days": _OLDEST}
     if younger is not None and younger <= older:
         yield _("No article is at least %(older)d and less than %(younger)d days old.") % {
             "older": older,
@@ -213,7 +230,8 @@ def _condition(row: Rule) -> Condition:
 
 
 def _days(number: int | None) -> timedelta | None:
-    return timedelta(days=number) if number is not None else None
+    # More is a mistake that is told, but must not break whoever tells it.
+    return timedelta(days=min(number, _OLDEST)) if number is not None else None
 
 
 def _ask(demand: str, products: list[str]) -> Ask:

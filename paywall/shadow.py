@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -17,28 +17,34 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from paywall import articles, entitlements, rules
 from paywall.decision.article import ArticleFacts, Ask, Demand
-from paywall.decision.facts import Facts, Grant, ReaderFacts, Standing
-from paywall.decision.meter import MeterReading, MeterTerms
+from paywall.decision.facts import Facts, Grant, InstitutionPass, ReaderFacts, Standing
+from paywall.decision.meter import MeterReading
 from paywall.decision.policy import Decision, decide
 from paywall.decision.reasons import Access, Reason
-from paywall.decision.rules import RuleBook
+from paywall.decision.rules import NO_RULES, RuleBook
 from paywall.errors import RulesRefused
-from paywall.models import Article, Entitlement, FreeRead, RuleSet
+from paywall.models import Article, Entitlement, FreeRead, Institution, RuleSet
 
 _EXAMPLES = 5
-_OWN_RIGHTS = frozenset({Reason.ENTITLED, Reason.GRACE_PERIOD})
+_OWN_RIGHTS = frozenset({Reason.ENTITLED, Reason.GRACE_PERIOD, Reason.INSTITUTION})
 _NO_RIGHTS: frozenset[tuple[str, Standing]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """A kind of reader: whose rights stand alike, or who has none. Strangers nobody counts: their `count` is None."""
+    """A kind of reader: whose rights stand alike, or who has none; or of institutions that open the same.
+
+    `count` says how many readers, or institutions; nobody counts strangers, so theirs is None. Those of one `kind` are
+    the same people, now and when a right that is to come or is paused is honoured.
+    """
 
     name: str
+    kind: str
     reader: ReaderFacts | None
     grants: tuple[Grant, ...] = ()
+    institution: InstitutionPass | None = None
     count: int | None = None
-    examples: tuple[str, ...] = ()  # public ids
+    examples: tuple[str, ...] = ()  # public ids, or names of institutions
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +64,23 @@ class Change:
 
     @property
     def is_loss(self) -> bool:
-        """Whether the article closes where it was open."""
-        return self.before.access is Access.FULL and self.after.access is not Access.FULL
+        """Whether the article closes where it was open, or opens only while there are free reads."""
+        closes = self.before.access is Access.FULL and self.after.access is not Access.FULL
+        return closes or self.costs_a_right
 
     @property
     def costs_a_right(self) -> bool:
         """Whether somebody loses what a right of their own had opened: somebody who pays, as a rule."""
-        return self.is_loss and self.before in _OWN_RIGHTS
+        keeps = self.after.access is Access.FULL and self.after is not Reason.METERED
+        return self.before in _OWN_RIGHTS and not keeps
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The free reads of the last days played again by the draft: how many there were, and how many met the wall."""
+    """The free reads of the last days played again by the draft: how many there were, and how many met the wall.
+
+    Each wallet begins as if nothing had been used before.
+    """
 
     reads: int
     refused: int
@@ -99,9 +110,11 @@ class Report:
 
     @property
     def payers_who_lose(self) -> int:
-        """How many readers would lose what their own rights open now."""
-        losing = {change.audience for change in self.losses if change.costs_a_right}
-        return sum(audience.count or 0 for audience in losing)
+        """How many readers and institutions would lose what their own rights open, now or once they are honoured."""
+        losing = {
+            change.audience.kind: change.audience.count or 0 for change in self.losses if change.costs_a_right
+        }
+        return sum(losing.values())
 
 
 @dataclass(slots=True)
@@ -119,7 +132,8 @@ class _Moved:
 
 def run(draft: RuleSet, *, now: datetime, days: int = 30) -> Report:
     """Hold a draft against the live rules; reads of the last `days` days are played again."""
-    before, after = rules.as_of(now), rules.book(draft)
+    live = rules.live()
+    before, after = rules.published(live.key) if live is not None else NO_RULES, rules.book(draft)
     audiences, readers = _audiences(now=now)
     moved, count = _moved(before, after, now=now)
     changes = (
@@ -143,7 +157,10 @@ def publish(
     report = run(draft, now=now)
     if report.payers_who_lose and not (is_forced and reason.strip()):
         raise RulesRefused(
-            _("%(count)d readers would lose what they have a right to. Force it with a reason, or change it.")
+            _(
+                "%(count)d readers or institutions would lose what they have a right to. Force it with a "
+                "reason, or change it."
+            )
             % {"count": report.payers_who_lose}
         )
     rules.publish(
@@ -175,9 +192,10 @@ def _decided(audience: Audience, ask: Ask, book: RuleBook, *, now: datetime) -> 
     meter = MeterReading(terms.limit(is_known=audience.reader is not None)) if terms is not None else None
     return decide(
         Facts(
-            now=now, article=article, rules=book, reader=audience.reader, grants=audience.grants, meter=meter
+            now=now, article=article, rules=book, reader=audience.reader, grants=audience.grants,
+            institution=audience.institution, meter=meter,
         )
-    )
+    )  # fmt: skip
 
 
 def _moved(before: RuleBook, after: RuleBook, *, now: datetime) -> tuple[dict[tuple[Ask, Ask], _Moved], int]:
@@ -210,11 +228,50 @@ def _audiences(*, now: datetime) -> tuple[list[Audience], int]:
             examples[kind].append(public_id)
     readers = User.objects.filter(is_staff=False, is_active=True).count()
     counts[_NO_RIGHTS] = readers - counts.total()
-    known = [
-        Audience(_name(kind), ReaderFacts(), alike.get(kind, ()), count, tuple(examples[kind]))
+    known = (
+        audience
         for kind, count in counts.items()
-    ]
-    return [Audience(_("strangers"), None), *known], readers
+        for audience in _of_kind(kind, alike.get(kind, ()), count, tuple(examples[kind]), now=now)
+    )
+    return [Audience(_("strangers"), "", None), *known, *_houses()], readers
+
+
+def _of_kind(
+    kind: frozenset[tuple[str, Standing]],
+    grants: tuple[Grant, ...],
+    count: int,
+    examples: tuple[str, ...],
+    *,
+    now: datetime,
+) -> Iterator[Audience]:
+    """Yield readers as they are, and as they will be: what begins tomorrow or is paused was paid for as well."""
+    name = _name(kind)
+    yield Audience(name, name, ReaderFacts(), grants, count=count, examples=examples)
+    honoured = tuple(_honoured(grant, at=now) for grant in grants)
+    if honoured != grants:
+        later = _("%(who)s, once it is honoured") % {"who": name}
+        yield Audience(later, name, ReaderFacts(), honoured, count=count, examples=examples)
+
+
+def _honoured(grant: Grant, *, at: datetime) -> Grant:
+    match grant.standing(at=at):
+        case Standing.TO_COME:
+            return replace(grant, starts_at=at)
+        case Standing.PAUSED:
+            return replace(grant, suspension=None, resumes_at=None)
+    return grant
+
+
+def _houses() -> Iterator[Audience]:
+    """Yield the readers of institutions, of all together that open the same."""
+    rows = Institution.objects.filter(is_active=True).order_by("name")
+    by_products: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for name, products in rows.values_list("name", "products"):
+        by_products[tuple(sorted(products))].append(name)
+    for products, names in by_products.items():
+        who = _("institutions (%(products)s)") % {"products": ", ".join(products)}
+        right = InstitutionPass(who, products)
+        yield Audience(who, who, None, institution=right, count=len(names), examples=tuple(names[:_EXAMPLES]))
 
 
 def _readers_with_rights() -> Iterator[tuple[str, tuple[Grant, ...]]]:
@@ -232,9 +289,10 @@ def _name(kind: frozenset[tuple[str, Standing]]) -> str:
 
 
 def _replay(book: RuleBook, *, now: datetime, days: int) -> Replay:
-    """Play the free reads of the last days again, each wallet from the start of its window."""
+    """Play the free reads of the last days again, each wallet by itself."""
     since = now - timedelta(days=days)
-    rows = FreeRead.objects.filter(spent_at__gte=since).select_related("wallet")
+    # What was counted for the reader as well is theirs, and is played with theirs.
+    rows = FreeRead.objects.filter(spent_at__gte=since, merged_at=None).select_related("wallet")
     wanted = Article.objects.for_rules().filter(pk__in=rows.values("article"))
     facts = {article.id: articles.facts_of(article) for article in wanted.iterator()}
     reads = refused = 0
@@ -248,19 +306,16 @@ def _replay(book: RuleBook, *, now: datetime, days: int) -> Replay:
 
 
 def _refused(spent: Iterable[tuple[ArticleFacts, datetime]], book: RuleBook, *, is_known: bool) -> int:
-    refused, counting = 0, list[datetime]()
+    refused, counting = 0, dict[str, datetime]()
     for article, at in spent:
         ask = book.ask(article, at=at)
-        if ask.demand is Demand.METERED:
-            counting = [until for until in counting if until > at]
-            if _has_left(book.meter, counting, is_known=is_known):
-                counting.append(book.meter.window.counts_until(at) if book.meter is not None else at)
-            else:
-                refused += 1
-        elif ask.demand is Demand.SUBSCRIBER or (ask.demand is Demand.REGISTERED and not is_known):
+        counting = {name: until for name, until in counting.items() if until > at}
+        if ask.demand is Demand.METERED and book.meter is not None:
+            if article.id in counting:
+                continue
+            if len(counting) < book.meter.limit(is_known=is_known):
+                counting[article.id] = book.meter.window.counts_until(at)
+                continue
+        if ask.demand.is_for_products or (ask.demand is Demand.REGISTERED and not is_known):
             refused += 1
     return refused
-
-
-def _has_left(terms: MeterTerms | None, counting: list[datetime], *, is_known: bool) -> bool:
-    return terms is not None and len(counting) < terms.limit(is_known=is_known)

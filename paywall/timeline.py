@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.models import User
-from paywall import access, articles, entitlements, rules
+from paywall import access, articles, entitlements, places, rules
 from paywall.decision.policy import Decision
 from paywall.decision.reasons import Reason
-from paywall.models import Article, Entitlement, FreeRead, RuleSet
+from paywall.models import Article, Entitlement, FreeRead, GiftOpening, RuleSet
 
 # More turns than this in one span of time are a machine's; the page that shows them is for people.
 _MOST_TURNS = 300
@@ -27,7 +27,10 @@ class Span:
 
 
 def of(reader: User, article: Article, *, since: datetime, until: datetime) -> tuple[Span, ...]:
-    """Return the spans from `since` to `until`, oldest first, without a gap between them."""
+    """Return the spans from `since` to `until`, oldest first, without a gap between them.
+
+    The first begins later where there are more than anybody reads. The reader is taken to come from nowhere special.
+    """
     spans: list[Span] = []
     for moment in _turns(reader, article, since=since, until=until):
         decision = access.as_of(reader, article, at=moment)
@@ -47,8 +50,9 @@ def _source(decision: Decision) -> str:
 
 def _turns(reader: User, article: Article, *, since: datetime, until: datetime) -> list[datetime]:
     """Return the moments at which something may have changed: in the facts, or in what we knew of them."""
-    within = {moment for moment in _moments(reader, article, until=until) if since < moment <= until}
-    return [since, *sorted(within)[-_MOST_TURNS:]]
+    within = sorted({moment for moment in _moments(reader, article, until=until) if since < moment <= until})
+    # Of too many the latest are told; what was before them is left out, not guessed at.
+    return [since, *within] if len(within) <= _MOST_TURNS else within[-_MOST_TURNS:]
 
 
 def _moments(reader: User, article: Article, *, until: datetime) -> Iterator[datetime]:
@@ -59,14 +63,17 @@ def _moments(reader: User, article: Article, *, until: datetime) -> Iterator[dat
         yield from entitlements.grant_of(row).boundaries
         if row.superseded_at is not None:
             yield row.superseded_at
+    for opening in GiftOpening.objects.filter(reader=reader, gift__article=article.pk).select_related("gift"):
+        yield from filter(None, (opening.accepted_at, opening.gift.expires_at, opening.gift.revoked_at))
+    if (house := places.of(article).by_email(reader.email)) is not None:
+        yield from filter(None, (house.right.since, house.right.until))
     spent = FreeRead.objects.filter(wallet__reader=reader, spent_at__lte=until)
-    reads = tuple(spent.values_list("spent_at", flat=True))
+    reads = tuple(spent.values_list("spent_at", "recorded_at"))
     for version in RuleSet.objects.filter(published_at__lte=until):
         book = rules.published(version.key)
         yield from book.boundaries(facts)
         if version.published_at is not None:
             yield version.published_at
         if book.meter is not None:
-            for moment in reads:
-                yield moment
-                yield book.meter.window.counts_until(moment)
+            for spent_at, recorded_at in reads:
+                yield from (spent_at, recorded_at, book.meter.window.counts_until(spent_at))

@@ -218,6 +218,21 @@ class RuleSetAdmin(_OnlyDrafts):
             raise PermissionDenied
         super().save_model(request, obj, form, change)
 
+    def delete_model(self, request: HttpRequest, obj: RuleSet) -> None:
+        """Delete a draft.
+
+        :raises PermissionDenied: it was published a moment ago.
+        """
+        try:
+            rules.discard(obj)
+        except RulesRefused as refused:
+            raise PermissionDenied from refused
+
+    def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[RuleSet]) -> None:
+        """Delete drafts, likewise."""
+        for row in queryset:
+            self.delete_model(request, row)
+
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001  Django's
         """Save the rules, then say what cannot be meant."""
         super().save_related(request, form, formsets, change)

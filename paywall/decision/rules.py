@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from paywall.decision.article import CLOSED, ArticleFacts, Ask
 from paywall.decision.meter import MeterTerms
+
+_LAST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,9 @@ class Condition:
     def boundaries(self, article: ArticleFacts) -> tuple[datetime, ...]:
         """The moments at which it may begin or cease to fit."""
         ages = (self.older_than, self.younger_than)
-        return tuple(article.published_at + age for age in ages if age is not None)
+        # What lies beyond the last day that there is in Python is never reached.
+        left = _LAST - article.published_at
+        return tuple(article.published_at + age for age in ages if age is not None and age <= left)
 
     @property
     def is_empty(self) -> bool:

@@ -20,14 +20,15 @@ class Wallet(models.Model):
 
 
 class FreeRead(models.Model):
-    """The receipt of a free read. Never edited, but for whom a device's read was also counted."""
+    """The receipt of a free read. Never edited, but for when a device's read was also counted for a reader."""
 
     wallet = models.ForeignKey(Wallet, on_delete=models.CASCADE, related_name="reads")
     article = models.CharField(_("article"), max_length=120)
     spent_at = models.DateTimeField(_("spent"))
-    merged_into = models.ForeignKey(
-        Wallet, on_delete=models.SET_NULL, null=True, related_name="+", editable=False
+    recorded_at = models.DateTimeField(
+        _("recorded"), help_text=_("Later than spent where it was merged at sign-in.")
     )
+    merged_at = models.DateTimeField(_("counted for a reader"), null=True, editable=False)
 
     class Meta:
         ordering = ("-spent_at", "-id")

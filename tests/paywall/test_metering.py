@@ -115,6 +115,7 @@ class TestReading:
         meter()
         article(demand="")
         assert read(site, "harbour-vote")["access"] == "teaser"
+        assert site.get("/api/v1/articles/harbour-vote/access").json()["access"] == "teaser"
 
 
 def test_a_read_of_a_request_that_was_faster_counts() -> None:
@@ -171,23 +172,45 @@ class TestSigningIn:
         metering.spend(Identity(owner), "a", terms=MONTH, now=NOON - DAY)
         for name in "ab":
             metering.spend(SOMEBODY, name, terms=MONTH, now=NOON)
-        metering.merge("device-1", owner)
+        metering.merge("device-1", owner, now=NOON)
         assert used(Identity(owner)) == 2
 
     def test_twice_changes_nothing(self, owner: User) -> None:
         metering.spend(SOMEBODY, "a", terms=MONTH, now=NOON)
-        assert [metering.merge("device-1", owner) for _ in range(2)] == [1, 0]
+        assert [metering.merge("device-1", owner, now=NOON) for _ in range(2)] == [1, 0]
 
     def test_and_out_again_gives_no_fresh_meter(self, owner: User) -> None:
         metering.spend(SOMEBODY, "a", terms=MONTH, now=NOON)
-        metering.merge("device-1", owner)
+        metering.merge("device-1", owner, now=NOON)
         assert used(SOMEBODY) == 1
+
+    def test_what_is_read_then_counts_on_the_device_as_well(self, client: Client, owner: User) -> None:
+        meter(stranger_reads=1, reader_reads=3)
+        for name in "abc":
+            article(name, demand="")
+        read(client, "a")
+        sign_in_here(client, owner)
+        read(client, "b")
+        client.post("/account/logout/")
+        assert client.get("/api/v1/articles/c/access").json()["remedies"][0]["kind"] == "log_in"
+        assert [read(client, name)["reason"] for name in "abc"] == ["metered", "metered", "meter_exhausted"]
+        sign_in_here(client, owner)
+        assert read(client, "c")["meter"]["used"] == 3
+
+    def test_tells_later_when_it_was_known(self, owner: User) -> None:
+        metering.spend(SOMEBODY, "a", terms=MONTH, now=NOON - 2 * DAY)
+        metering.merge("device-1", owner, now=NOON)
+        known = [
+            metering.as_of(owner, "-", terms=MONTH, at=NOON - DAY, known_at=when).used(at=NOON - DAY)
+            for when in (NOON - DAY, NOON)
+        ]
+        assert known == [0, 1]
 
     def test_does_not_charge_a_housemate(self, owner: User) -> None:
         metering.spend(SOMEBODY, "a", terms=MONTH, now=NOON)
-        metering.merge("device-1", owner)
+        metering.merge("device-1", owner, now=NOON)
         other = reader("housemate@readers.example")
-        metering.merge("device-1", other)
+        metering.merge("device-1", other, now=NOON)
         assert used(Identity(other)) == 0
 
 

@@ -30,7 +30,7 @@ BODY = (
             Preview(Unit.WORDS, 4),
             "<p>One <em>two</em> three.</p>\n<figure><img src='a.jpg'><figcaption>four</figcaption></figure>",
         ),
-        (Preview(Unit.WORDS, 6), BODY.partition("<!--")[0] + "\n<p>Five &amp; six.</p>"),
+        (Preview(Unit.WORDS, 7), BODY.partition("<!--")[0] + "\n<p>Five &amp; six.</p>"),
         (Preview(Unit.WORDS, 0), ""),
         (Preview(Unit.MARKER), BODY.partition("<!--")[0]),
     ],
@@ -51,6 +51,67 @@ def test_shows_half_of_what_is_too_short(preview: Preview) -> None:
 
 def test_without_its_marker_shows_nothing() -> None:
     assert cut("<p>one</p><p>two</p>", Preview(Unit.MARKER)) == ""
+
+
+@pytest.mark.parametrize("end", ["", "  \n", "</div>", "<!-- nothing -->", "<script>more()</script>"])
+def test_with_its_marker_at_the_end_shows_nothing(end: str) -> None:
+    assert cut(f"<p>all of it</p><!-- more -->{end}", Preview(Unit.MARKER)) == ""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"<p>{'word ' * 900}</p>",
+        "word " * 900,
+        "word<br><br>" * 900,
+        f"<ul>{'<li>word</li>' * 900}</ul>",
+        f"<div>{'<div>word</div>' * 900}</div>",
+        f"<table>{'<tr><td>word</td></tr>' * 900}</table><p>word</p>",
+        f"<p>{'&#119;&#111;rd ' * 900}</p>",
+    ],
+)
+def test_a_long_body_in_one_paragraph_is_cut_like_several(body: str) -> None:
+    shown = cut(body, Preview(Unit.PARAGRAPHS, 2))
+    assert shown.count("word") == 240
+
+
+def test_paragraphs_that_nobody_closes_are_ended_by_the_next() -> None:
+    assert (
+        cut("<p>one<p>two<p>three<h2>four</h2><p>five", Preview(Unit.PARAGRAPHS, 2)) == "<p>one</p><p>two</p>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ("<p>港は日曜日に投票する。</p>", "<p>港は日曜 …</p>"),
+        (f"<p>{'x' * 200}</p>", f"<p>{'x' * 48} …</p>"),
+        ("<p>one&nbsp;two three</p>", "<p>one\xa0two …</p>"),
+    ],
+)
+def test_counts_words_also_where_nobody_puts_spaces(body: str, shown: str) -> None:
+    assert cut(body, Preview(Unit.WORDS, 2)) == shown
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ("<p>AT&T sells</p><p>rest</p>", "<p>AT&amp;T sells</p>"),
+        ("<p>1 < 2 &lt; 3</p><p>rest</p>", "<p>1 &lt; 2 &lt; 3</p>"),
+        ("<p>f&uuml;r &ampere</p><p>rest</p>", "<p>für &amp;ere</p>"),
+    ],
+)
+def test_signs_stay_what_they_mean(body: str, shown: str) -> None:
+    assert cut(body, Preview(Unit.PARAGRAPHS, 1)) == shown
+
+
+@pytest.mark.parametrize(
+    "preview", [Preview(Unit.MARKER), Preview(Unit.PARAGRAPHS, 1), Preview(Unit.WORDS, 1)]
+)
+@pytest.mark.parametrize("odd", ["<![foo]>", "<![foo[ x ]]>", "<!x", "<?", "</", "<!--"])
+def test_what_is_no_html_never_shows_the_whole(odd: str, preview: Preview) -> None:
+    for body in (f"{odd}<p>one two</p><p>the end</p>", f"<p>one two</p>{odd}<p>the end</p>"):
+        assert "end" not in cut(body, preview)
 
 
 def test_a_body_of_one_word_stays_closed() -> None:

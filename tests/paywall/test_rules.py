@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -77,7 +78,15 @@ class TestPublishing:
         first = live_rules(now=NOON)
         rules.publish(draft(), by=None, now=NOON - DAY)
         first.refresh_from_db()
-        assert first.retired_at == NOON
+        assert first.retired_at == NOON + timedelta(microseconds=1)
+
+    def test_is_not_undone_by_who_throws_the_draft_away(self) -> None:
+        seen, thrown = draft(), draft()
+        rules.publish(RuleSet.objects.get(pk=seen.pk), by=None, now=NOON)
+        with pytest.raises(RulesRefused, match="published already"):
+            rules.discard(seen)
+        rules.discard(thrown)
+        assert set(RuleSet.objects.values_list("pk", flat=True)) == {seen.pk}
 
     def test_two_live_versions_are_impossible(self) -> None:
         live_rules()
@@ -94,6 +103,7 @@ class TestPublishing:
             ({"sections": ["city"], "products": ["premium"], **FREE}, "do nothing"),
             ({"sections": ["city"], "products": ["opera"], "demand": Demand.SUBSCRIBER}, "no product opera"),
             ({"older_than_days": 3, "younger_than_days": 3, **FREE}, "No article is"),
+            ({"older_than_days": 999_999_999, **FREE}, "No article is older"),
         ],
     )
     def test_of_what_cannot_be_meant_is_refused_with_the_mistake(

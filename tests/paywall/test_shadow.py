@@ -14,6 +14,7 @@ from accounts.identity import Identity
 from accounts.models import User
 from paywall import access, articles, metering, rules, shadow
 from paywall.decision.article import Demand
+from paywall.decision.facts import Suspension
 from paywall.decision.reasons import Access, Reason
 from paywall.errors import RulesRefused
 from paywall.models import RuleSet
@@ -27,6 +28,7 @@ from tests.factories.paywall import (
     failed,
     grant,
     in_grace,
+    institution,
     live_rules,
     meter,
     product,
@@ -91,6 +93,40 @@ class TestRun:
         public_ids = set(User.objects.filter(email__startswith="payer").values_list("public_id", flat=True))
         assert public_ids <= {name for change in report.losses for name in change.audience.examples}
 
+    @pytest.mark.parametrize(
+        "right",
+        [
+            {"starts_at": NOON + DAY},
+            {"suspension": Suspension.PAUSED, "resumes_at": NOON + 9 * DAY},
+        ],
+    )
+    def test_thinks_of_who_paid_and_reads_later(self, right: dict[str, Any]) -> None:
+        product("sport")
+        entitle(reader("later@readers.example"), grant(product="sport", **right))
+        before = draft(
+            {"sections": ["opinion"], **FREE},
+            {"sections": ["city"], "demand": Demand.SUBSCRIBER, "products": ["premium", "sport"]},
+        )
+        rules.publish(before, by=None, now=NOON)
+        report = shadow.run(draft({"sections": ["opinion"], **FREE}), now=NOON)
+        assert report.payers_who_lose == 1
+
+    def test_thinks_of_institutions(self) -> None:
+        institution("192.0.2.0/24", products=["premium"])
+        institution("198.51.100.0/24", name="Another", products=["premium"])
+        report = shadow.run(
+            draft({"sections": ["opinion"], **FREE}, otherwise_products=["culture"]), now=NOON
+        )
+        assert report.payers_who_lose == 4
+        assert "institutions (premium)" in {change.audience.name for change in report.losses}
+
+    def test_a_right_that_becomes_free_reads_is_lost(self) -> None:
+        made = draft(
+            {"sections": ["opinion"], **FREE},
+            otherwise_demand=Demand.METERED, otherwise_products=["culture"], reader_reads=9,
+        )  # fmt: skip
+        assert shadow.run(made, now=NOON).payers_who_lose == 2
+
     def test_looks_ahead_to_the_age_at_which_a_rule_turns(self) -> None:
         archive = {"older_than_days": 500, "demand": Demand.SUBSCRIBER, "products": ["culture"]}
         assert shadow.run(draft({"sections": ["opinion"], **FREE}, archive), now=NOON).payers_who_lose == 2
@@ -154,6 +190,18 @@ def test_free_reads_are_played_again() -> None:
     assert shadow.run(rules.draft(name="Same", now=NOON), now=NOON).replay == shadow.Replay(3, 0)
 
 
+def test_what_was_read_before_and_after_signing_in_is_played_once(mara: User) -> None:
+    meter(stranger_reads=3, reader_reads=3)
+    article("a", demand="")
+    article("b", demand="")
+    terms = rules.book(rules.live() or RuleSet()).meter
+    assert terms is not None
+    metering.spend(Identity(None, device="d"), "a", terms=terms, now=NOON - 2 * DAY)
+    metering.merge("d", mara, now=NOON - DAY)
+    metering.spend(Identity(mara, device="d"), "b", terms=terms, now=NOON - DAY)
+    assert shadow.run(rules.draft(name="Same", now=NOON), now=NOON).replay == shadow.Replay(2, 0)
+
+
 @pytest.mark.usefixtures("town")
 class TestPublish:
     def losing(self) -> RuleSet:
@@ -167,7 +215,7 @@ class TestPublish:
             {"reason": "A new paper."},
             {"is_forced": True, "reason": " "},
         ):
-            with pytest.raises(RulesRefused, match="2 readers would lose"):
+            with pytest.raises(RulesRefused, match="2 readers or institutions would lose"):
                 shadow.publish(self.losing(), by=None, now=NOON, **forced)  # type: ignore[arg-type]
         assert rules.live() == was
 
@@ -262,7 +310,7 @@ class TestAdmin:
         publish = reverse("admin:paywall_ruleset_publish", args=[made.pk])
         for attempt in ({}, {"force": "on"}):
             shown = editor.post(publish, {"reason": "", **attempt}).content.decode()
-            assert "2 readers would lose" in shown
+            assert "2 readers or institutions would lose" in shown
         assert editor.post(publish, {"reason": "The old paper closes.", "force": "on"}).status_code == 302
         assert rules.live() == made
 

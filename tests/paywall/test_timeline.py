@@ -14,6 +14,7 @@ from accounts.models import User
 from paywall import access, articles, entitlements, metering, perspectives, rules, timeline
 from paywall.decision.article import Demand
 from paywall.decision.reasons import Access, Reason
+from paywall.models import CrawlerPolicy
 from tests.factories.accounts import a_member_of_staff
 from tests.factories.paywall import DAY, MARKER, NOON, article, draft, failed, grant, meter, product
 
@@ -85,6 +86,8 @@ class TestPerspectives:
         meter(meter_window="days", meter_days=7)
         product("culture")
         article(demand="")
+        CrawlerPolicy.objects.create(kind="search", shown="full")
+        CrawlerPolicy.objects.create(kind="archive", shown="none")
         seen = perspectives.of(articles.for_decision("harbour-vote"), now=NOON)
         assert [(each.name, each.decision.reason.value) for each in seen] == [
             ("a stranger", "metered"),
@@ -93,14 +96,24 @@ class TestPerspectives:
             ("a registered reader without free reads left", "meter_exhausted"),
             ("a subscriber", "entitled"),
             ("a subscriber whose card failed, in grace", "grace_period"),
-            ("a subscriber whose card failed", "payment_failed"),
-            ("a subscriber whose bank wants a confirmation", "payment_action_required"),
-            ("a subscriber who pauses", "subscription_paused"),
-            ("a former subscriber", "subscription_ended"),
-            ("a subscriber to culture", "upgrade_required"),
+            ("a subscriber whose card failed", "metered"),
+            ("a subscriber whose card failed without free reads left", "payment_failed"),
+            ("a subscriber whose bank wants a confirmation", "metered"),
+            (
+                "a subscriber whose bank wants a confirmation without free reads left",
+                "payment_action_required",
+            ),
+            ("a subscriber who pauses", "metered"),
+            ("a subscriber who pauses without free reads left", "subscription_paused"),
+            ("a former subscriber", "metered"),
+            ("a former subscriber without free reads left", "subscription_ended"),
+            ("a subscriber to culture", "metered"),
+            ("a subscriber to culture without free reads left", "upgrade_required"),
             ("a guest by gift", "gift_link"),
             ("a member of an institution", "institution"),
-            ("a verified crawler", "verified_crawler"),
+            ("a proven crawler: archives", "crawler_refused"),
+            ("a proven crawler: search engines", "verified_crawler"),
+            ("any other crawler", "metered"),
             ("staff", "staff"),
             ("a blocked account", "account_blocked"),
         ]
