@@ -37,6 +37,7 @@ class SessionStore(DatabaseStore):
 
     def __init__(self, session_key: str | None = None, *, door: Door = Door.COOKIE) -> None:
         self.door = door
+        self._found: str | None = None  # the key under which a row of ours was seen
         super().__init__(session_key)
 
     @classmethod
@@ -60,6 +61,10 @@ class SessionStore(DatabaseStore):
         self._session_cache = data
         self.modified = True
 
+    def afresh(self) -> SessionStore:
+        """Return the same session as it is stored by now."""
+        return SessionStore(self.session_key, door=self.door)
+
     def exists(self, session_key: str) -> bool:
         """Whether a session with this key is stored for this door."""
         return Session.objects.filter(session_key=self.stored_key(session_key)).exists()
@@ -76,7 +81,10 @@ class SessionStore(DatabaseStore):
             # Django makes one of every failure of the database.
             if isinstance(error.__context__, OperationalError):
                 raise error.__context__ from None
+            if self._found != self.session_key:  # making it failed, earlier in this request
+                raise OperationalError("The session could not be stored.") from error
             raise SessionInterrupted("The session was ended by another request.") from error
+        self._found = self.session_key
 
     def delete(self, session_key: str | None = None) -> None:
         """Forget the session of this key, by default this one."""
@@ -109,6 +117,7 @@ class SessionStore(DatabaseStore):
             row = rows.filter(expire_date__gt=datetime.now(UTC)).first()
         if row is None:
             self._session_key = None
+        self._found = self.session_key
         return row
 
     async def acreate_model_instance(self, data: Mapping[str, Any]) -> NoReturn:

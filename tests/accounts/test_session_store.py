@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -113,3 +114,26 @@ def test_a_database_that_is_gone_is_not_taken_for_a_session_that_was_ended() -> 
 
     with connection.execute_wrapper(lose), pytest.raises(OperationalError):
         store.save()
+
+
+def test_a_session_that_could_not_be_made_is_not_taken_for_one_that_was_ended() -> None:
+    store = SessionStore()
+
+    def lose(execute: Callable[..., object], sql: str, *rest: object) -> object:
+        if sql.startswith("INSERT"):
+            raise OperationalError("server closed the connection unexpectedly")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(lose), pytest.raises(OperationalError):
+        store.save(must_create=True)
+    store["back"] = True
+    with pytest.raises(OperationalError):  # by now the database is back, but no such row is there
+        store.save()
+
+
+def test_a_session_that_another_request_ended_is_told_from_one_that_was_never_made() -> None:
+    for here in (a_session(a=1), SessionStore(key_of(a_session(a=1)))):
+        here["b"] = here.get("a")
+        SessionStore(here.session_key).flush()
+        with pytest.raises(SessionInterrupted):
+            here.save()

@@ -195,7 +195,13 @@ _HERE: dict[str, Any] = {"headers": {"X-Original-URI": f"/{ARTICLE}"}}
 def _status(expected: HTTPStatus, answer: requests.Response) -> str:
     if MARKER in answer.text:
         return "the body, to whom it does not belong"
-    return "" if answer.status_code == expected else str(answer.status_code)
+    return "" if answer.status_code == expected else _told(answer)
+
+
+def _told(answer: requests.Response) -> str:
+    """Return the status of what should not have come, and how it begins where it is no page."""
+    is_page = answer.headers.get("Content-Type", "").startswith("text/html")
+    return str(answer.status_code) if is_page else f"{answer.status_code} {answer.text[:160]}"
 
 
 def _full(answer: requests.Response) -> str:
