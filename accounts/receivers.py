@@ -11,18 +11,32 @@ from allauth.core.internal.httpkit import is_headless_request
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.signals import user_logged_in
 from django.core.signals import request_finished
+from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from accounts import afterwards, clock, identity, languages, sessions, signals
-from accounts.models import KnownDevice, User
+from accounts import afterwards, clock, identity, languages, sessions, shelf, signals
+from accounts.models import KnownDevice, Session, User
 
 
 @receiver(request_finished, dispatch_uid="accounts.catch_up")
 def catch_up(**_: Any) -> None:
     """Do what requests leave until their answer has gone out."""
     afterwards.catch_up()
+
+
+@receiver((post_save, post_delete), sender=Session, dispatch_uid="accounts.void_of_session")
+def void_of_session(*, instance: Session, **_: Any) -> None:
+    """Keep nothing of a reader by a session that began, changed or ended."""
+    if instance.reader_id is not None:
+        shelf.turn(f"reader:{instance.reader_id}")
+
+
+@receiver(post_save, sender=User, dispatch_uid="accounts.void_of_reader")
+def void_of_reader(*, instance: User, **_: Any) -> None:
+    """Keep nothing of a reader whose account changed: blocked, made staff, another password or language."""
+    shelf.turn(f"reader:{instance.pk}")
 
 
 @receiver(user_logged_in, dispatch_uid="accounts.note_sign_in")

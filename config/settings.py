@@ -374,6 +374,8 @@ DEFAULT_FROM_EMAIL = env.sender("DEFAULT_FROM_EMAIL", default="desk@courant.exam
 # Celery: a doorbell. The database is the queue
 
 REDIS_URL = env.redis("REDIS_URL")
+# Answer checks and peeks from what Redis keeps; off, the database is asked each time.
+EXPRESS_LANE = env.flag("EXPRESS_LANE", default=True)
 CELERY_BROKER_URL = REDIS_URL or "spool://localhost"
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = (
     {

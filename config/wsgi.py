@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
+_django = get_wsgi_application()
+
+from paywall.express.lane import ExpressLane  # noqa: E402  only now is Django set up
+
 # More than any limit of ours, so that what is cut off here is refused as too large further in.
 _LONGEST_BODY = 1024 * 1024 + 1
 
@@ -31,4 +35,4 @@ def measured(application: WSGIApplication) -> WSGIApplication:
     return measure
 
 
-application = measured(get_wsgi_application())
+application = measured(ExpressLane(_django))

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 from django.db import transaction
 from django.db.models import Q
 
+from accounts import shelf
 from paywall import previews, rules
 from paywall.decision.article import ArticleFacts, Demand
 from paywall.errors import ArticleUnknown, ProductUnknown, RulesMissing
@@ -67,8 +68,11 @@ def state(article_id: str, statement: Statement, *, now: datetime) -> bool:
         article, is_new = Article.objects.select_for_update().get_or_create(
             id=article_id, defaults={**fields, **preview, "stated_at": now}
         )
+        if is_new:
+            shelf.turn(f"article:{article_id}", "paths")
         if is_new or all(getattr(article, name) == value for name, value in fields.items()):
             return is_new
+        shelf.turn(f"article:{article_id}", *(["paths"] if article.path != fields["path"] else []))
         for name, value in {**fields, **preview, "stated_at": now}.items():
             setattr(article, name, value)
         article.save()
@@ -80,9 +84,11 @@ def remove(article_id: str) -> None:
 
     :raises ArticleUnknown: nobody stated it, or it is forgotten already.
     """
-    deleted, _ = Article.objects.filter(pk=article_id).delete()
-    if not deleted:
-        raise ArticleUnknown(f"Nobody stated an article {article_id!r}.")
+    with transaction.atomic():
+        deleted, _ = Article.objects.filter(pk=article_id).delete()
+        if not deleted:
+            raise ArticleUnknown(f"Nobody stated an article {article_id!r}.")
+        shelf.turn(f"article:{article_id}", "paths")
 
 
 def newest_first(*, after: tuple[datetime, str] | None) -> Page:

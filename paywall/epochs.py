@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db.models import F, Q
 from django.utils.crypto import salted_hmac
 
+from accounts import shelf
 from accounts.models import User
 from paywall.models import AccessEpoch
 from paywall.verifier import LONGEST_LIFE
@@ -54,7 +55,11 @@ class Page:
 
 
 def raise_for(reader: User, *, now: datetime) -> None:
-    """Make every token void that this reader was given before. One statement, but for a reader's first time."""
+    """Make every token void that this reader was given before, and what is kept of them.
+
+    One statement, but for a reader's first time.
+    """
+    shelf.turn(f"reader:{reader.pk}")
     if _raised(reader, now=now):
         return
     _, is_first = AccessEpoch.objects.get_or_create(reader=reader, defaults={"raised_at": now})

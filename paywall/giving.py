@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts import shelf
 from accounts.identity import Identity
 from accounts.models import User
 from paywall import access
@@ -66,6 +67,7 @@ def give(reader: User, article: Article, *, terms: GiftTerms, now: datetime) -> 
         gift = Gift.objects.create(
             giver=reader, article=article.id, limit=terms.openings, made_at=now, expires_at=now + terms.lasts
         )
+        shelf.turn(f"article:{article.id}")
     return Given(gift, url=_link(gift, article.url), openings_left=gift.limit), True
 
 

@@ -7,11 +7,12 @@ back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from accounts import shelf
 from accounts.identity import Identity
 from accounts.models import User
 from paywall.decision.meter import MeterReading, MeterTerms, reading
@@ -30,15 +31,33 @@ def read_many(
     identity: Identity, wanted: Iterable[str], *, terms: MeterTerms, now: datetime
 ) -> dict[str, MeterReading]:
     """Return the reading for each of these articles, at the price of one."""
-    # A device that is handed out with this very answer has read nothing yet; who has no wallet has no free reads.
+    # A device that is handed out with this very answer has read nothing yet.
     is_new = identity.reader is None and identity.set_device
     owner = _owner(identity)
     spent = _spent(owner, terms=terms, at=now) if owner is not None and not is_new else {}
-    limit = terms.limit(is_known=identity.reader is not None) if owner is not None else 0
+    return readings(spent, identity, wanted, terms=terms, now=now)
+
+
+def readings(
+    spent: Mapping[str, datetime],
+    identity: Identity,
+    wanted: Iterable[str],
+    *,
+    terms: MeterTerms,
+    now: datetime,
+) -> dict[str, MeterReading]:
+    """Return the reading for each of these articles, given what counts; who has no wallet has no free reads."""
+    limit = terms.limit(is_known=identity.reader is not None) if _owner(identity) is not None else 0
     return {
         article: reading(spent, article=article, limit=limit, window=terms.window, at=now)
         for article in wanted
     }
+
+
+def spent_by(who: User | str, *, terms: MeterTerms, now: datetime) -> dict[str, datetime]:
+    """Return the articles on which a reader, or a device by its id, has used a free read that counts, and when."""
+    owner = _of_reader(who) if isinstance(who, User) else _of_device(who)
+    return _spent(owner, terms=terms, at=now)
 
 
 def as_of(
@@ -74,6 +93,7 @@ def spend(identity: Identity, article: str, *, terms: MeterTerms, now: datetime)
                     [FreeRead(wallet=device, article=article, **copy)], ignore_conflicts=True
                 )
             spent[article] = now
+            shelf.turn(*_kept_of(identity.reader, identity.device))
     return reading(spent, article=article, limit=limit, window=terms.window, at=now)
 
 
@@ -96,6 +116,7 @@ def merge(device: str, reader: User, *, now: datetime) -> int:
             for each in added
         )
         source.reads.filter(pk__in=[each.pk for each in fresh]).update(merged_at=now)
+        shelf.turn(*_kept_of(reader, device))
     return len(added)
 
 
@@ -136,6 +157,12 @@ def _device_of(identity: Identity) -> Wallet | None:
 def _lock(owner: str, *, reader: User | None) -> Wallet:
     Wallet.objects.get_or_create(owner=owner, defaults={"reader": reader})
     return Wallet.objects.select_for_update().get(owner=owner)
+
+
+def _kept_of(reader: User | None, device: str | None) -> list[str]:
+    """Name what the shelf keeps of whoever's free reads changed."""
+    of_reader = [f"reader:{reader.pk}"] if reader is not None else []
+    return [*of_reader, f"device:{device}"] if device is not None else of_reader
 
 
 def _owner(identity: Identity) -> str | None:

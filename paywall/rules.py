@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts import shelf
 from accounts.models import User
 from paywall.decision.article import Ask, Demand
 from paywall.decision.meter import CalendarMonth, MeterTerms, Rolling, Window
@@ -150,6 +151,7 @@ def publish(
         chosen.state, chosen.published_at, chosen.published_by = RuleSet.State.LIVE, moment, by
         chosen.reason = reason
         chosen.save(update_fields=["state", "published_at", "published_by", "reason"])
+        shelf.turn("catalogue")
 
 
 def discard(rule_set: RuleSet) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -97,7 +98,7 @@ class MeterReading:
 
 
 def reading(
-    spent: dict[str, datetime], *, article: str, limit: int, window: Window, at: datetime
+    spent: Mapping[str, datetime], *, article: str, limit: int, window: Window, at: datetime
 ) -> MeterReading:
     """Return what a wallet's reads (`spent`: article to moment) mean for one article at `at`."""
     until = {name: window.counts_until(moment) for name, moment in spent.items()}

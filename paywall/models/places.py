@@ -14,6 +14,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts import shelf
 from paywall import networks
 from paywall.networks import NetworkRefused
 
@@ -64,6 +65,7 @@ class DirectoryVersion(models.Model):
     def renew(cls) -> None:
         """Say that something changed."""
         cls.objects.update_or_create(pk=cls.ONLY, defaults={"key": new_key()})
+        shelf.turn("catalogue")
 
 
 class Institution(models.Model):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -181,6 +183,14 @@ class Redis:
         """End it, in whatever state it is."""
         if self.process is not None and self.process.poll() is None:
             self.kill()
+
+    def commands(self) -> Counter[str]:
+        """Return how many commands of each kind were carried out, those of scripts as well."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+            connection.sendall(b"INFO commandstats\r\n")
+            told = connection.recv(65_536).decode()
+        found = re.findall(r"cmdstat_([^:]+):calls=(\d+)", told)
+        return Counter({name: int(calls) for name, calls in found})
 
     def flush(self) -> None:
         """Lose everything it holds."""

@@ -1,0 +1,62 @@
+"""The headers that the application gave to such an answer last: security, origins, caches.
+
+They are learned from it, so that nothing has to be said twice, and an answer of a kind that it has not given yet to
+such a request (host, scheme, origin) is left to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from paywall.express.questions import Kind
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+Headers = list[tuple[str, str]]
+_Look = tuple[Kind, int, str, str, str, str]
+
+# What belongs to one answer only.
+_OF_ONE_ANSWER = frozenset(
+    {"content-length", "content-language", "set-cookie", "x-paywall-reason", "x-paywall-access"}
+)
+_LEARNED = frozenset({200, 204, 401, 403})
+# Hosts and origins are few; whoever makes some up makes us learn anew.
+_MOST = 256
+
+
+class Wardrobe:
+    """What has been learned."""
+
+    def __init__(self) -> None:
+        self._known: dict[_Look, Headers] = {}
+
+    def headers(self, kind: Kind, environ: WSGIEnvironment, *, status: int) -> Headers | None:
+        """Return the headers of such an answer, None where none was seen yet."""
+        return self._known.get(_look(kind, environ, status=status))
+
+    def learning(self, kind: Kind, environ: WSGIEnvironment, start_response: StartResponse) -> StartResponse:
+        """Return what notes the headers of the application's answer and passes them on."""
+
+        def start(status: str, headers: Headers, *more: Any) -> Callable[[bytes], object]:
+            number = int(status.partition(" ")[0])
+            if number in _LEARNED:
+                if len(self._known) >= _MOST:
+                    self._known = {}
+                kept = [each for each in headers if each[0].lower() not in _OF_ONE_ANSWER]
+                self._known[_look(kind, environ, status=number)] = kept
+            return start_response(status, headers, *more)
+
+        return start
+
+
+def _look(kind: Kind, environ: WSGIEnvironment, *, status: int) -> _Look:
+    return (
+        kind,
+        status,
+        environ["HTTP_HOST"],
+        environ.get("wsgi.url_scheme", ""),
+        environ.get("HTTP_X_FORWARDED_PROTO", ""),
+        environ.get("HTTP_ORIGIN", ""),
+    )

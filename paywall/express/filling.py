@@ -1,0 +1,97 @@
+"""Laying in what was missing: read from the database after its stamp, so that a change in between voids it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from accounts import sessions, shelf
+from accounts.identity import Identity
+from accounts.session_store import SessionStore
+from paywall import articles, entitlements, metering, places, rules
+from paywall.errors import ArticleUnknown
+from paywall.express.snapshots import Snapshot
+from paywall.express.stock import Stock
+from paywall.models import Article
+
+
+def somebody(
+    session: SessionStore | None,
+    who: Identity,
+    key: str,
+    article: Article,
+    catalogue: bytes,
+    *,
+    now: datetime,
+) -> bool:
+    """Keep what is known of whoever asks, if that is what a snapshot may say; return whether it is."""
+    if session is not None:
+        return _reader(session, key, article, catalogue, now=now)
+    return who.device is None or who.set_device or _device(who.device, key, article, catalogue, now=now)
+
+
+def _device(device: str, key: str, article: Article, catalogue: bytes, *, now: datetime) -> bool:
+    of = f"device:{device}"
+    stamp = shelf.stamp(of)
+    if stamp is None:
+        return True  # by and by
+    terms = rules.of(article).meter
+    reads = metering.spent_by(device, terms=terms, now=now) if terms is not None else {}
+    snapshot = Snapshot(until=now + shelf.LONGEST, catalogue=catalogue.decode(), reads=reads)
+    shelf.keep(key, snapshot.to_bytes(), of=of, stamp=stamp)
+    return True
+
+
+def _reader(session: SessionStore, key: str, article: Article, catalogue: bytes, *, now: datetime) -> bool:
+    """Keep a reader, but for those who need a closer look.
+
+    Those are staff, whoever an institution may know by the address, and whoever has trouble that has to be told of.
+    """
+    found = sessions.reader_of(session)
+    stamp = shelf.stamp(f"reader:{found.pk}") if found is not None else None
+    if found is None or stamp is None:
+        return found is not None
+    # Once more, now that a change would be seen: what was read before the stamp may have ended since.
+    again = session.afresh()
+    reader = sessions.reader_of(again)
+    if reader is None or reader.is_staff or places.of(article).by_email(reader.email) is not None:
+        return False
+    grants = entitlements.snapshot(reader, now=now)
+    if any(grant.suspension is not None for grant in grants):
+        return False
+    terms = rules.of(article).meter
+    snapshot = Snapshot(
+        until=min(now + shelf.LONGEST, sessions.rests_until(again)),
+        catalogue=catalogue.decode(),
+        public_id=reader.public_id,
+        language=reader.language,
+        grants=grants,
+        reads=metering.spent_by(reader, terms=terms, now=now) if terms is not None else {},
+    )
+    shelf.keep(key, snapshot.to_bytes(), of=f"reader:{reader.pk}", stamp=stamp)
+    return True
+
+
+def article(stock: Stock, article_id: str) -> tuple[Article, bytes] | None:
+    """Lay in an article, with the rules and places that it is decided by; return it and the catalogue's stamp."""
+    own, catalogue = shelf.stamp(f"article:{article_id}"), shelf.stamp("catalogue")
+    if own is None or catalogue is None:
+        return None
+    try:
+        found = articles.for_decision(article_id)
+    except ArticleUnknown:
+        return None
+    rules.of(found)
+    places.of(found)
+    stock.put(found, stamps=(own, catalogue))
+    return found, catalogue
+
+
+def path(stock: Stock, uris: tuple[str, ...]) -> str | None:
+    """Find the article to which these addresses lead, and remember which it is."""
+    stamp = shelf.stamp("paths")
+    found = articles.at(uris) if stamp is not None else None
+    at = articles.path_of(uris[0])
+    if found is None or stamp is None or at is None:
+        return None
+    stock.put_at(at, found.id, stamp=stamp)
+    return found.id

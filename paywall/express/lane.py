@@ -1,0 +1,196 @@
+"""The lane itself: one look at what is kept, a decision, an answer; or the ordinary way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import DisallowedHost
+from django.db import DatabaseError, close_old_connections
+from django.http import HttpResponse
+from django.utils import translation
+from rest_framework.renderers import JSONRenderer
+
+from accounts import clock, identity, shelf
+from accounts.errors import AccountsError
+from accounts.identity import Identity
+from accounts.shelf import Found
+from paywall import access, answers
+from paywall.decision.policy import Decision
+from paywall.decision.reasons import Access, Reason, Remedy
+from paywall.express import filling, questions
+from paywall.express.clothes import Headers, Wardrobe
+from paywall.express.questions import Kind, Question
+from paywall.express.snapshots import Kept, NotKept, Snapshot
+from paywall.express.stock import Stock
+from paywall.models import Article
+from paywall.serializers import DecisionSerializer
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+# What may be answered from what is kept. A reader's refusal never: they may have paid a moment ago.
+_OPEN = frozenset({Reason.FREE, Reason.REGISTERED, Reason.ENTITLED, Reason.GRACE_PERIOD, Reason.METERED})
+_CLOSED_TO_STRANGERS = frozenset(
+    {
+        Reason.REGISTRATION_REQUIRED,
+        Reason.SUBSCRIPTION_REQUIRED,
+        Reason.METER_EXHAUSTED,
+        Reason.UNPUBLISHED,
+        Reason.EMBARGOED,
+    }
+)
+
+# One for all answers: making it anew is dearer than using it, which changes nothing of it.
+_WORDING = DecisionSerializer()
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: HTTPStatus
+    headers: Headers
+    body: bytes
+
+
+class ExpressLane:
+    """Answers in front of an application what it can, and hands on the rest."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self._application = application
+        self._stock = Stock()
+        self._wardrobe = Wardrobe()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        question = questions.of(environ) if settings.REDIS_URL and settings.EXPRESS_LANE else None
+        if question is None:
+            return self._application(environ, start_response)
+        answer = self._answer(question)
+        if answer is None:
+            learning = self._wardrobe.learning(question.kind, environ, start_response)
+            return self._application(environ, learning)
+        start_response(f"{answer.status.value} {answer.status.phrase}", answer.headers)
+        return [answer.body]
+
+    def _answer(self, question: Question) -> _Answer | None:
+        now = clock.now()
+        try:
+            who = _stranger(question)
+            article, snapshot = self._at_hand(question, who, now=now)
+            if snapshot is not None:
+                who = replace(who, reader=snapshot.reader())
+            decision = access.glance(who, article, source=Kept(snapshot), now=now)
+            _refuse_unless_settled(decision, who, kind=question.kind, now=now)
+        except NotKept:
+            return None
+        return self._worded(question, who, article, decision, now=now)
+
+    def _at_hand(
+        self, question: Question, who: Identity, *, now: datetime
+    ) -> tuple[Article, Snapshot | None]:
+        """Return the article and whoever asks, both as they are; None for a device that has no past.
+
+        :raises NotKept: something is missing, which is laid in for the next time.
+        """
+        key = _key(question, who)
+        named = self._stock.named(question)
+        found = shelf.look(key, f"article:{named.article}", "catalogue", "paths") if named else None
+        if named and found is None:
+            raise NotKept  # Redis does not answer: nothing can be laid in either
+        own, catalogue, paths = found.stamps if found is not None else (None, None, None)
+        article = self._stock.article(named.article, stamps=(own, catalogue)) if named else None
+        snapshot = _snapshot(found, catalogue, now=now) if found is not None else None
+        is_new = who.set_device and question.session is None
+        if named and article is not None and named.is_so(paths) and (snapshot is not None or is_new):
+            return article, snapshot
+        self._lay_in(question, who, key, now=now)
+        raise NotKept
+
+    def _lay_in(self, question: Question, who: Identity, key: str, *, now: datetime) -> None:
+        """Fetch what was missing, outside of any request of Django's; trouble there is for the ordinary way to tell."""
+        if self._stock.is_vain(key):
+            return
+        close_old_connections()
+        try:
+            wanted = question.article or filling.path(self._stock, question.uris)
+            laid = filling.article(self._stock, wanted) if wanted else None
+            if laid is not None and not filling.somebody(question.session, who, key, *laid, now=now):
+                self._stock.note_vain(key)
+        except DatabaseError:
+            return
+
+    def _worded(
+        self, question: Question, who: Identity, article: Article, decision: Decision, *, now: datetime
+    ) -> _Answer | None:
+        status = _status(decision) if question.kind is Kind.CHECK else HTTPStatus.OK
+        learned = self._wardrobe.headers(question.kind, question.request.META, status=status)
+        if learned is None:
+            return None
+        language = translation.get_language_from_request(question.request)
+        body = b""
+        if question.kind is Kind.PEEK:
+            with translation.override(language):
+                answer = answers.to(who.reader, article, decision, now=now)
+                body = JSONRenderer().render(_WORDING.to_representation(answer))
+        headers = [*learned, ("Content-Language", language), *_of_this_answer(question, decision, who, body)]
+        return _Answer(status, headers, body)
+
+
+def _stranger(question: Question) -> Identity:
+    """Return whoever asks, but for the reader, whom only a session tells."""
+    question.request.user = AnonymousUser()
+    try:
+        question.request.get_host()
+        return identity.of(question.request)
+    except (DisallowedHost, AccountsError) as error:
+        raise NotKept from error
+
+
+def _key(question: Question, who: Identity) -> str:
+    session = question.session
+    if session is not None and session.session_key:
+        return f"session:{session.stored_key(session.session_key)}"
+    return f"device:{who.device}"
+
+
+def _snapshot(found: Found, catalogue: bytes | None, *, now: datetime) -> Snapshot | None:
+    """Return what was kept, if it holds by now and under this stamp of the catalogue."""
+    if found.kept is None or catalogue is None:
+        return None
+    snapshot = Snapshot.from_bytes(found.kept)
+    return snapshot if now < snapshot.until and snapshot.catalogue == catalogue.decode() else None
+
+
+def _refuse_unless_settled(decision: Decision, who: Identity, *, kind: Kind, now: datetime) -> None:
+    """Let through what nothing follows from.
+
+    :raises NotKept: the answer is one that only the ordinary way may give.
+    """
+    settled = _OPEN if who.reader is not None else _OPEN | _CLOSED_TO_STRANGERS
+    is_spent = decision.meter is not None and decision.meter.has_counted(at=now)
+    would_spend = kind is Kind.CHECK and decision.reason is Reason.METERED and not is_spent
+    if decision.reason not in settled or would_spend:
+        raise NotKept
+
+
+def _status(decision: Decision) -> HTTPStatus:
+    if decision.access is Access.FULL:
+        return HTTPStatus.NO_CONTENT
+    return HTTPStatus.UNAUTHORIZED if Remedy.LOG_IN in decision.remedies else HTTPStatus.FORBIDDEN
+
+
+def _of_this_answer(question: Question, decision: Decision, who: Identity, body: bytes) -> Headers:
+    headers = [("Content-Length", str(len(body)))]
+    if question.kind is Kind.CHECK:
+        reason = decision.reason
+        headers += [("X-Paywall-Reason", reason.value), ("X-Paywall-Access", reason.access.value)]
+    if who.set_device:
+        handed_out = HttpResponse()
+        identity.remember(handed_out, who)
+        headers += [("Set-Cookie", cookie.OutputString()) for cookie in handed_out.cookies.values()]
+    return headers
