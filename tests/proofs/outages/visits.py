@@ -111,8 +111,9 @@ class Visits:
         return self._api("checkout", "POST", "checkout", right, who="guest token", every=every, json=body)
 
     def reader_signs_in(self, *, every: float, password: str = PASSWORD) -> Call:
-        """Sign in by password, as an app."""
-        body = {"email": "guest@readers.example", "password": password}
+        """Sign in by password, as an app; by a wrong one on another account, whose limit is not this one's."""
+        account = "guest" if password == PASSWORD else "payer"
+        body = {"email": f"{account}@readers.example", "password": password}
         right = partial(_status, HTTPStatus.OK if password == PASSWORD else HTTPStatus.BAD_REQUEST)
         name = "login" if password == PASSWORD else "wrong password"
         return Call(name, partial(self._ask, "POST", "/_allauth/app/v1/auth/login", json=body), right, every)
