@@ -1,0 +1,71 @@
+"""What one run of the benchmark does: how many readers, how long, how often, on what."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Database(StrEnum):
+    """What an installation stands on."""
+
+    POSTGRES = "postgres"  # with Redis beside it
+    SQLITE = "sqlite"  # the embedded default, without Redis
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run. `threads` is how many each server answers with, `clients` how many ask at once."""
+
+    readers: tuple[int, ...]
+    databases: tuple[Database, ...]
+    seconds: int
+    rounds: int
+    threads: int
+    clients: int
+
+
+def of(arguments: Sequence[str]) -> Plan:
+    """Return what the command line asks for.
+
+    :raises SystemExit: it cannot be meant.
+    """
+    parser = argparse.ArgumentParser("manage.py test bench", description=__doc__)
+    parser.add_argument(
+        "--short", action="store_true", help="1,000 readers, 2 rounds of 1 second: does it work?"
+    )
+    parser.add_argument("--readers", type=_sizes, help="how many, comma-separated (1000,1000000)")
+    parser.add_argument("--databases", type=_databases, default=tuple(Database), help="postgres,sqlite")
+    parser.add_argument("--seconds", type=_count, help="for each row in each round (2)")
+    parser.add_argument("--rounds", type=_count, help="medians are taken over these (7)")
+    parser.add_argument("--threads", type=_count, default=4, help="of each server (4)")
+    parser.add_argument("--clients", type=_count, default=16, help="that ask at once (16)")
+    said = parser.parse_args(arguments)
+    return Plan(
+        readers=said.readers or ((1000,) if said.short else (1000, 1_000_000)),
+        databases=said.databases,
+        seconds=said.seconds or (1 if said.short else 2),
+        rounds=said.rounds or (2 if said.short else 7),
+        threads=said.threads,
+        clients=said.clients,
+    )
+
+
+def _count(text: str) -> int:
+    number = int(text.replace("_", ""))
+    if not 1 <= number <= 3600:
+        raise ValueError(text)
+    return number
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    sizes = tuple(int(word.replace("_", "")) for word in text.split(","))
+    if not all(1000 <= size <= 10_000_000 for size in sizes):
+        raise ValueError(text)
+    return sizes
+
+
+def _databases(text: str) -> tuple[Database, ...]:
+    return tuple(Database(word) for word in text.split(","))
