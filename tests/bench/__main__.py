@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from types import FrameType
 
 from tests.bench import cores, load, plan, rounds, stages, table
 from tests.bench.load import WrongAnswer
@@ -20,6 +22,8 @@ def main(arguments: Sequence[str]) -> int:
         _say("There is no wrk, which makes the load (apt install wrk).")
         return 1
     cores.leave_the_servers()
+    # So that what was started is ended, however the run is.
+    signal.signal(signal.SIGTERM, _end)
     _say(
         f"{asked.rounds} rounds of {asked.seconds} s for each row, {asked.clients} clients, "
         f"{asked.threads} threads a server; {cores.told()}; load average {os.getloadavg()[0]:.1f}"
@@ -54,6 +58,10 @@ def _outcome(database: Database, readers: int, asked: Plan) -> Outcome:
 
 def _answers(outcome: Outcome) -> int:
     return sum(measured.answers for each in outcome.rounds for measured in each)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)
 
 
 def _say(text: str) -> None:
