@@ -54,18 +54,23 @@ def of(arguments: Sequence[str]) -> Plan:
 
 
 def _count(text: str) -> int:
-    number = int(text.replace("_", ""))
-    if not 1 <= number <= 3600:
-        raise ValueError(text)
-    return number
+    return _number(text, least=1, most=3600)
 
 
 def _sizes(text: str) -> tuple[int, ...]:
-    sizes = tuple(int(word.replace("_", "")) for word in text.split(","))
-    if not all(1000 <= size <= 10_000_000 for size in sizes):
-        raise ValueError(text)
-    return sizes
+    return tuple(_number(word, least=1000, most=10_000_000) for word in text.split(","))
+
+
+def _number(text: str, *, least: int, most: int) -> int:
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most}, not {text[:20]!r}.")
+    return int(text)
 
 
 def _databases(text: str) -> tuple[Database, ...]:
-    return tuple(Database(word) for word in text.split(","))
+    known = {str(each) for each in Database}
+    if unknown := set(text.split(",")) - known:
+        raise argparse.ArgumentTypeError(
+            f"knows {' and '.join(sorted(known))}, not {', '.join(unknown)[:40]!r}."
+        )
+    return tuple(map(Database, text.split(",")))
