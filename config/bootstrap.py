@@ -50,7 +50,8 @@ def ensure_environment(argv: Sequence[str]) -> None:
 def run_tests(arguments: Sequence[str]) -> NoReturn:
     """Run pytest. `proofs` as the first word means the measured claims alone, each in full.
 
-    `mutations` switches off one guard of the product at a time and expects a proof to notice.
+    `mutations` switches off one guard of the product at a time and expects a proof to notice. `bench` measures how fast
+    the access check answers.
     """
     chosen = list(arguments)
     program = ["-m", "pytest"]
@@ -59,6 +60,8 @@ def run_tests(arguments: Sequence[str]) -> NoReturn:
         chosen[:1] = ["tests/proofs"]
     elif chosen[:1] == ["mutations"]:
         program, chosen = ["-m", "tests.proofs.mutations"], chosen[1:]
+    elif chosen[:1] == ["bench"]:
+        program, chosen = ["-m", "tests.bench"], chosen[1:]
     os.chdir(ROOT)
     command = [sys.executable, *program, *chosen]
     os.execv(sys.executable, command)  # noqa: S606  pytest takes over this process
