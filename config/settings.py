@@ -149,6 +149,8 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
     }
+    # Opening it, with its pragmas, takes longer than a check; and the last to close it writes all of the log back.
+    _database["CONN_MAX_AGE"] = 300
     _database["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 else:
     _database["ENGINE"] = "config.postgres"

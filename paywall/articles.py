@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from urllib.parse import unquote, urlsplit
 
 from django.db import transaction
@@ -16,7 +17,7 @@ from accounts import shelf
 from paywall import previews, rules
 from paywall.decision.article import ArticleFacts, Demand
 from paywall.errors import ArticleUnknown, ProductUnknown, RulesMissing
-from paywall.models import Article, Product, RuleSet
+from paywall.models import Article, ArticleQuerySet, Product, RuleSet
 
 _PAGE = 100
 
@@ -107,7 +108,7 @@ def for_decision(article_id: str) -> Article:
 
     :raises ArticleUnknown: nobody stated it.
     """
-    return _one(article_id, Article.objects.for_decision().filter(pk=article_id).first())
+    return _one(article_id, _for_decision().filter(pk=article_id).first())
 
 
 def public_face(article_id: str) -> Article:
@@ -123,12 +124,12 @@ def whole(article_id: str) -> Article:
 
     :raises ArticleUnknown: nobody stated it.
     """
-    return _one(article_id, Article.objects.with_rules().with_gifts().filter(pk=article_id).first())
+    return _one(article_id, _whole().filter(pk=article_id).first())
 
 
 def many_for_decision(article_ids: Iterable[str]) -> dict[str, Article]:
     """Return what decisions need, by id; an article nobody stated is missing."""
-    return Article.objects.for_decision().in_bulk(set(article_ids))
+    return _for_decision().in_bulk(set(article_ids))
 
 
 def at(uris: Iterable[str]) -> Article | None:
@@ -141,7 +142,7 @@ def at(uris: Iterable[str]) -> Article | None:
     path = paths.pop() if len(paths) == 1 else None
     if path is None:
         return None
-    found = list(Article.objects.for_decision().filter(path=path)[:2])
+    found = list(_for_decision().filter(path=path)[:2])
     return found[0] if len(found) == 1 else None
 
 
@@ -175,6 +176,17 @@ def facts_of(article: Article) -> ArticleFacts:
         tags=tuple(article.tags),
         authors=tuple(article.authors),
     )
+
+
+@cache
+def _for_decision() -> ArticleQuerySet:
+    """Put the question together that every check asks, once: that takes longer than to have it answered."""
+    return Article.objects.for_decision()
+
+
+@cache
+def _whole() -> ArticleQuerySet:
+    return Article.objects.with_rules().with_gifts()
 
 
 def _one(article_id: str, article: Article | None) -> Article:

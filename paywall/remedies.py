@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -38,8 +39,13 @@ def link(remedy: Remedy, *, products: tuple[str, ...], article_url: str) -> Link
     if remedy is Remedy.WAIT:
         return Link(remedy, None)
     query = _query(remedy, products=products, article_url=article_url)
-    page = f"{settings.SITE_URL}{reverse(PAGES[remedy])}"
+    page = f"{settings.SITE_URL}{_path(remedy)}"
     return Link(remedy, f"{page}?{urlencode(query)}" if query else page)
+
+
+@cache
+def _path(remedy: Remedy) -> str:
+    return reverse(PAGES[remedy])
 
 
 def _query(remedy: Remedy, *, products: tuple[str, ...], article_url: str) -> dict[str, str]:
@@ -48,7 +54,7 @@ def _query(remedy: Remedy, *, products: tuple[str, ...], article_url: str) -> di
             return {"next": article_url}
         case Remedy.SWITCH_ACCOUNT:
             # Out here, then in there: the login page sends on whoever is still signed in.
-            return {"next": f"{reverse(PAGES[Remedy.LOG_IN])}?{urlencode({'next': article_url})}"}
+            return {"next": f"{_path(Remedy.LOG_IN)}?{urlencode({'next': article_url})}"}
         case Remedy.SUBSCRIBE | Remedy.UPGRADE:
             return (
                 {"product": products[0], "return_url": article_url}
