@@ -3,75 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any
-
-from django.db import transaction
-from hypothesis import strategies as st
 
 from accounts.identity import Identity
 from accounts.models import User
 from paywall import access, articles
 from paywall.decision.article import Demand
 from paywall.decision.facts import Grant, Suspension
-from paywall.models import Article, Gift, RuleSet
+from paywall.models import Article, Gift
 from tests.factories.paywall import (
     DAY,
     NOON,
     article,
-    draft,
     entitle,
     grant,
     institution,
     live_rules,
     product,
+    reader,
 )
 
 HOUR = timedelta(hours=1)
-PRODUCTS = ("premium", "culture")
+_PRODUCTS = ("premium", "culture")
 _SECTIONS = ("city", "opinion")
-_NETWORK, _DOMAIN = "192.0.2.0/24", "campus.example"
+_NETWORK, _DOMAIN, _ADDRESS = "192.0.2.0/24", "campus.example", "192.0.2.7"
 # Rules and rights are older than anything that happens.
 _LONG_AGO = NOON - 70 * DAY
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A reader, and what they hold, accepted and read; moments are in hours from noon, articles are numbers."""
-
-    is_staff: bool
-    is_blocked: bool
-    is_at_campus: bool
-    rights: tuple[Grant, ...]
-    gifts: tuple[tuple[int, int, int | None], ...]  # of which article, until when, taken back when
-    reads: tuple[tuple[int, int], ...]  # of which article, when
+_DAYS = 45
+_DEMANDS = (Demand.METERED, Demand.METERED, Demand.SUBSCRIBER, Demand.REGISTERED, Demand.FREE)
 
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """What there is to be stored."""
-
-    rules: dict[str, Any]
-    articles: tuple[dict[str, Any], ...]
-    people: tuple[Person, ...]
-    campus: dict[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A town that is stored: who may ask, and about what."""
+    """Who may ask, and about what."""
 
     readers: tuple[User, ...]
     article_ids: tuple[str, ...]
 
     def everybody(self) -> Iterator[Identity]:
         """Yield a stranger and all readers, at home and on the campus."""
-        for network in (None, "192.0.2.7"):
+        for network in (None, _ADDRESS):
             yield Identity(None, device="just handed out", set_device=True, network=network)
-            for reader in self.readers:
-                yield Identity(reader, network=network)
+            for each in self.readers:
+                yield Identity(each, network=network)
 
     def articles(self) -> Iterator[Article]:
         """Yield each article as a request fetches it."""
@@ -79,151 +56,118 @@ class Settled:
             yield articles.for_decision(article_id)
 
 
-@contextmanager
-def settled(town: Town) -> Iterator[Settled]:
-    """Store a town; leave nothing of it and of what happens there, so that each example finds the place empty."""
-    with transaction.atomic():
-        for slug in PRODUCTS:
-            product(slug)
-        publish(town.rules)
-        ids = tuple(article(f"article-{number}", **each).id for number, each in enumerate(town.articles))
-        if town.campus is not None:
-            institution(_NETWORK, domains=[_DOMAIN], **town.campus)
-        yield Settled(tuple(_move_in(each, n) for n, each in enumerate(town.people)), ids)
-        transaction.set_rollback(True)
-
-
-def publish(given: dict[str, Any]) -> RuleSet:
-    """Make these rules the live ones, long ago."""
-    return live_rules(*given["rules"], now=_LONG_AGO, **given["terms"])
-
-
-def propose(given: dict[str, Any]) -> RuleSet:
-    """Store these rules as a draft."""
-    return draft(*given["rules"], **given["terms"])
-
-
-def _move_in(person: Person, number: int) -> User:
-    domain = _DOMAIN if person.is_at_campus else "readers.example"
-    who = User.objects.create_user(f"reader-{number}@{domain}", is_staff=person.is_staff)
-    who.vouch_for_email()
-    entitle(who, *person.rights, now=_LONG_AGO)
-    for article_number, until, revoked in person.gifts:
-        made = Gift.objects.create(
-            giver=User.objects.get_or_create(email="giver@readers.example")[0],
-            article=f"article-{article_number}", limit=9, made_at=_LONG_AGO, expires_at=_moment(until),
-            revoked_at=_moment(revoked) if revoked is not None else None,
-        )  # fmt: skip
-        made.openings.create(reader=who, accepted_at=NOON - 40 * DAY)
-    for article_number, at in sorted(person.reads, key=lambda each: each[1]):
-        # As it happens: what opens for another reason leaves no receipt.
-        found = Article.objects.for_decision().filter(pk=f"article-{article_number}").first()
-        if found is not None:
-            access.spend(Identity(who), found, now=_moment(at))
-    if person.is_blocked:
-        who.is_active = False
+def any_town(chance: Random) -> Town:
+    """Store a town with all that there can be, and with what people did in it."""
+    ids = _found(chance)
+    if chance.random() < 0.5:
+        term = {"starts_at": _moment(chance, -_DAYS, 0), "ends_at": _moment(chance, 0, _DAYS)}
+        opened = {"products": _some_products(chance), **(term if chance.random() < 0.5 else {})}
+        institution(_NETWORK, domains=[_DOMAIN], **opened)
+    people = []
+    for number in range(2):
+        domain = _DOMAIN if chance.random() < 0.3 else "readers.example"
+        who = reader(f"reader-{number}@{domain}", is_staff=chance.random() < 0.1)
+        who.vouch_for_email()
+        entitle(who, *_rights(chance), now=_LONG_AGO)
+        if chance.random() < 0.4:
+            _give(chance, who, chance.choice(ids))
+        _let_read(chance, who, ids)
+        who.is_active = chance.random() < 0.9
         who.save()
-    return who
+        people.append(who)
+    return Town(tuple(people), ids)
 
 
-def _moment(hours: int) -> datetime:
-    return NOON + hours * HOUR
+def a_town_of_payers(chance: Random) -> Town:
+    """Store a town of whom a comparison of rules speaks: nobody is staff, blocked, or opens by anything but rights."""
+    ids = _found(chance)
+    people = tuple(reader(f"reader-{number}@readers.example") for number in range(3))
+    for who in people:
+        entitle(who, *_rights(chance), now=_LONG_AGO)
+    return Town(people, ids)
 
 
-_hours = st.integers(-40 * 24, 40 * 24)
-_moments = _hours.map(_moment)
-_past_hours = st.integers(-40 * 24, -1)
-_for_products = st.fixed_dictionaries(
-    {
-        "demand": st.sampled_from([Demand.METERED, Demand.SUBSCRIBER]),
-        "products": st.lists(st.sampled_from(PRODUCTS), min_size=1, unique=True),
-    }
-)
-_asks = _for_products | st.fixed_dictionaries(
-    {"demand": st.sampled_from([Demand.FREE, Demand.REGISTERED]), "products": st.just([])}
-)
-
-
-@st.composite
-def rules(draw: st.DrawFn) -> dict[str, Any]:
-    """Return rules that may be published: none stands in the way of another."""
-    otherwise = draw(_asks)
-    sections = draw(st.lists(st.sampled_from(_SECTIONS), max_size=2, unique=True))
-    ages = st.none() | st.integers(1, 60)
-    return {
-        "rules": [{"sections": [name], "older_than_days": draw(ages), **draw(_asks)} for name in sections],
-        "terms": {
-            "otherwise_demand": otherwise["demand"],
-            "otherwise_products": otherwise["products"],
-            "stranger_reads": draw(st.integers(0, 2)),
-            "reader_reads": draw(st.integers(0, 3)),
-            "meter_window": draw(st.sampled_from(["month", "days"])),
-            "meter_days": draw(st.sampled_from([1, 7, 30])),
-            "meter_zone": draw(st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"])),
-        },
+def some_rules(chance: Random) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return rules that may be published, none of which keeps another from its turn, and what holds otherwise."""
+    chosen = chance.sample(_SECTIONS, chance.randint(0, 2))
+    ages = (None, 1, 10, 30, 60)
+    given = [{"sections": [name], "older_than_days": chance.choice(ages), **_ask(chance)} for name in chosen]
+    otherwise = {f"otherwise_{name}": value for name, value in _ask(chance).items()}
+    return given, {
+        **otherwise,
+        "stranger_reads": chance.randint(0, 2),
+        "reader_reads": chance.randint(0, 3),
+        "meter_window": chance.choice(["month", "days"]),
+        "meter_days": chance.choice([1, 7, 30]),
+        "meter_zone": chance.choice(["UTC", "Europe/Berlin", "America/New_York"]),
     }
 
 
-_articles = st.builds(
-    lambda ask, **given: {**ask, **given},
-    # Most are left to the rules.
-    st.just({"demand": "", "products": []}) | st.just({"demand": "", "products": []}) | _asks,
-    section=st.sampled_from([*_SECTIONS, ""]),
-    published_at=st.integers(-60 * 24, 24).map(_moment),
-    unpublished_at=st.none() | st.none() | _moments,
-    embargo_until=st.none() | st.none() | _moments,
-)
-
-
-@st.composite
-def _rights(draw: st.DrawFn) -> tuple[Grant, ...]:
-    held = []
-    for slug in draw(st.lists(st.sampled_from(PRODUCTS), unique=True)):
-        starts_at = draw(_moments)
-        held.append(
-            grant(
-                product=slug,
-                source=f"subscription:sub_{slug}",
-                starts_at=starts_at,
-                ends_at=draw(st.none() | _moments.filter(lambda moment, since=starts_at: moment >= since)),
-                grace_until=draw(st.none() | _moments),
-                suspension=draw(st.none() | st.sampled_from(Suspension)),
-                resumes_at=draw(st.none() | _moments),
-            )
+def _found(chance: Random) -> tuple[str, ...]:
+    """Store rules and articles; most articles are out, and leave to the rules what they ask."""
+    for slug in _PRODUCTS:
+        product(slug)
+    given, otherwise = some_rules(chance)
+    live_rules(*given, now=_LONG_AGO, **otherwise)
+    stated = [_ask(chance) if chance.random() < 0.2 else {"demand": "", "products": []} for _ in range(3)]
+    made = (
+        article(
+            f"article-{number}",
+            section=chance.choice([*_SECTIONS, ""]),
+            published_at=_moment(chance, -60, 3),
+            unpublished_at=_moment(chance, -_DAYS, _DAYS) if chance.random() < 0.15 else None,
+            embargo_until=_moment(chance, -_DAYS, _DAYS) if chance.random() < 0.15 else None,
+            **asked,
         )
-    return tuple(held)
+        for number, asked in enumerate(stated)
+    )
+    return tuple(each.pk for each in made)
 
 
-_numbers = st.integers(0, 2)
-_people = st.builds(
-    Person,
-    is_staff=st.sampled_from([False, False, False, True]),
-    is_blocked=st.sampled_from([False, False, False, True]),
-    is_at_campus=st.booleans(),
-    rights=_rights(),
-    gifts=st.lists(st.tuples(_numbers, _hours, st.none() | _past_hours), max_size=1).map(tuple),
-    reads=st.lists(st.tuples(_numbers, _past_hours), max_size=4).map(tuple),
-)
-# Whom a comparison of rules speaks of: who is neither staff nor blocked, and comes by no gift and from no campus.
-_payers = st.builds(
-    Person, is_staff=st.just(False), is_blocked=st.just(False), is_at_campus=st.just(False), rights=_rights(),
-    gifts=st.just(()), reads=st.just(()),
-)  # fmt: skip
-_campus = st.fixed_dictionaries(
-    {"products": st.lists(st.sampled_from(PRODUCTS), min_size=1, unique=True)},
-    optional={"starts_at": _past_hours.map(_moment), "ends_at": st.integers(0, 500).map(_moment)},
-)
-towns = st.builds(
-    Town,
-    rules=rules(),
-    articles=st.lists(_articles, min_size=1, max_size=3).map(tuple),
-    people=st.lists(_people, max_size=2).map(tuple),
-    campus=st.none() | _campus,
-)
-towns_of_payers = st.builds(
-    Town,
-    rules=rules(),
-    articles=st.lists(_articles, min_size=1, max_size=3).map(tuple),
-    people=st.lists(_payers, max_size=3).map(tuple),
-    campus=st.none(),
-)
+def _ask(chance: Random) -> dict[str, Any]:
+    demand = chance.choice(_DEMANDS)
+    return {"demand": demand, "products": _some_products(chance) if demand.is_for_products else []}
+
+
+def _some_products(chance: Random) -> list[str]:
+    return chance.sample(_PRODUCTS, chance.randint(1, 2))
+
+
+def _rights(chance: Random) -> Iterator[Grant]:
+    for slug in _PRODUCTS:
+        if chance.random() < 0.4:
+            continue
+        starts_at = _moment(chance, -60, 5)
+        ends_at = starts_at + chance.randint(0, 60 * 24) * HOUR if chance.random() < 0.8 else None
+        yield grant(
+            product=slug,
+            source=f"subscription:sub_{slug}",
+            starts_at=starts_at,
+            ends_at=ends_at,
+            grace_until=ends_at + chance.randint(0, 20) * DAY if ends_at and chance.random() < 0.5 else None,
+            suspension=chance.choice([None, *Suspension]),
+            resumes_at=_moment(chance, -_DAYS, _DAYS) if chance.random() < 0.5 else None,
+        )
+
+
+def _give(chance: Random, receiver: User, article_id: str) -> None:
+    made = Gift.objects.create(
+        giver=User.objects.get_or_create(email="giver@readers.example")[0],
+        article=article_id,
+        limit=9,
+        made_at=_LONG_AGO,
+        expires_at=_moment(chance, -_DAYS, _DAYS),
+        revoked_at=_moment(chance, -_DAYS, 0) if chance.random() < 0.2 else None,
+    )
+    made.openings.create(reader=receiver, accepted_at=_moment(chance, -60, 0))
+
+
+def _let_read(chance: Random, who: User, ids: tuple[str, ...]) -> None:
+    """Let a reader open this and that, as it happens: what opens for another reason leaves no receipt."""
+    for moment in sorted(_moment(chance, -_DAYS, 0) for _ in range(6)):
+        access.spend(Identity(who), articles.for_decision(chance.choice(ids)), now=moment)
+
+
+def _moment(chance: Random, first: int, last: int) -> datetime:
+    """Return a moment between so many days from noon and so many, at a full hour, so that some fall together."""
+    return NOON + chance.randint(first * 24, last * 24 - 1) * HOUR
