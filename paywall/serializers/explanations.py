@@ -107,7 +107,7 @@ class SpanSerializer(serializers.Serializer[Any]):
     ends_at = serializers.DateTimeField(allow_null=True, help_text="Null where it still was so at `until`.")
     access = serializers.ChoiceField(choices=[access.value for access in Access], source="reason.access")
     reason = serializers.ChoiceField(choices=[reason.value for reason in Reason])
-    source = serializers.SerializerMethodField(
+    source = serializers.SerializerMethodField(  # type: ignore[assignment]  # no attribute: DRF takes fields out
         help_text="Who gave the right behind it, as `subscription:sub_…`; null where there is none."
     )
 
