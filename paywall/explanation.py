@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from accounts.models import User
 from paywall import entitlements
@@ -13,6 +13,10 @@ from paywall.decision.facts import Facts, Grant
 from paywall.decision.policy import Decision
 from paywall.decision.reasons import Reason
 from paywall.models import Article, Entitlement, GiftOpening
+
+# What can be asked about: nothing was before, and a month can be counted from any moment of it in any zone.
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from paywall.views import access, articles, edges, gifts, pages
+from paywall.views import access, articles, desk, edges, gifts, pages
 
 app_name = "paywall"
 
@@ -13,7 +13,11 @@ urlpatterns = [
     path("api/v1/articles/<slug:article_id>", articles.ArticleView.as_view(), name="article"),
     path("api/v1/articles/<slug:article_id>/access", access.AccessView.as_view(), name="access"),
     path("api/v1/articles/<slug:article_id>/read", access.ReadView.as_view(), name="read"),
-    path("api/v1/articles/<slug:article_id>/explain", access.ExplainView.as_view(), name="explain"),
+    path("api/v1/articles/<slug:article_id>/explain", desk.ExplainView.as_view(), name="explain"),
+    path(
+        "api/v1/articles/<slug:article_id>/perspectives", desk.PerspectivesView.as_view(), name="perspectives"
+    ),
+    path("api/v1/articles/<slug:article_id>/timeline", desk.TimelineView.as_view(), name="timeline"),
     path("api/v1/articles/<slug:article_id>/markup", articles.MarkupView.as_view(), name="markup"),
     path("api/v1/articles/<slug:article_id>/gifts", gifts.GiveView.as_view(), name="give"),
     path("api/v1/gifts", gifts.GiftsView.as_view(), name="gifts"),

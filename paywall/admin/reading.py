@@ -6,7 +6,7 @@ shown: staff read at the newspaper.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
@@ -15,7 +15,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -29,7 +29,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import clock
 from accounts.admin import ShownOnly
 from accounts.models import User
-from paywall import access, answers, articles, entitlements, giving, perspectives, timeline
+from paywall import access, answers, articles, entitlements, explanation, giving, perspectives, timeline
 from paywall.errors import ArticleUnknown
 from paywall.models import Article, Entitlement, Gift, Product
 
@@ -41,8 +41,7 @@ else:
 
 # How far the page that explains looks back.
 _TIMELINE = timedelta(days=90)
-# Nothing was before, and there is room to look back from it.
-_NOT_LONG_AGO = MinValueValidator(datetime(1970, 1, 1, tzinfo=UTC))
+_WITHIN_TIME = [MinValueValidator(explanation.EARLIEST), MaxValueValidator(explanation.LATEST)]
 
 
 class ReadOnly(ShownOnly):
@@ -97,14 +96,14 @@ class ExplainForm(forms.Form):
     )
     at = forms.DateTimeField(
         required=False,
-        validators=[_NOT_LONG_AGO],
+        validators=_WITHIN_TIME,
         label=_("At"),
         help_text=_("UTC; empty for now."),
         widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": 1}, format="%Y-%m-%dT%H:%M:%S"),
     )
     known_at = forms.DateTimeField(
         required=False,
-        validators=[_NOT_LONG_AGO],
+        validators=_WITHIN_TIME,
         label=_("Known at"),
         help_text=_(
             "UTC; empty for all that we know now. Set it to the moment itself for what the reader saw."

@@ -5,23 +5,19 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import clock
-from accounts.authentication import IsSite
 from paywall import access, answers, articles
 from paywall.decision.reasons import Access, Reason, Remedy
-from paywall.serializers import (
+from paywall.serializers.decisions import (
     BatchAnswerSerializer,
     BatchSerializer,
     DecisionSerializer,
-    ExplainQuerySerializer,
-    ExplanationSerializer,
     ReadSerializer,
 )
-from paywall.views.personal import ON_BEHALF, READER, PersonalView
+from paywall.views.personal import ON_BEHALF, PersonalView
 
 _GIFT = OpenApiParameter(
     "gift", str, description="The code of a gift, as it stands in the article's address."
@@ -130,40 +126,6 @@ class CheckView(PersonalView):
             return _passed(HTTPStatus.NO_CONTENT, decision.reason)
         sign_in_first = Remedy.LOG_IN in decision.remedies
         return _passed(HTTPStatus.UNAUTHORIZED if sign_in_first else HTTPStatus.FORBIDDEN, decision.reason)
-
-
-class ExplainView(PersonalView):
-    """Why, for the site's own support desk."""
-
-    permission_classes: list[type[BasePermission]] = [IsSite]
-
-    @extend_schema(
-        operation_id="article_explain",
-        summary="A decision at any moment, with every step and fact behind it",
-        description="For site keys only.",
-        parameters=[READER, ExplainQuerySerializer],
-        responses=ExplanationSerializer,
-    )
-    def get(self, request: Request, article_id: str) -> Response:
-        """Answer with the explanation."""
-        query = ExplainQuerySerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        now = clock.now()
-        at, known_at = query.validated_data.get("at", now), query.validated_data.get("known_at", now)
-        article = articles.for_decision(article_id)
-        asks_from = {
-            name: query.validated_data[name] for name in ("network", "agent") if name in query.validated_data
-        }
-        told = access.explain(self.who.reader, article, at=at, known_at=known_at, **asks_from)
-        answer = {
-            "at": told.at,
-            "known_at": told.known_at,
-            "decision": answers.to(told.reader, article, told.decision, now=at),
-            "steps": told.steps,
-            "facts": told.facts,
-            "caveats": told.caveats,
-        }
-        return Response(ExplanationSerializer(answer).data)
 
 
 def _passed(status: HTTPStatus, reason: Reason) -> Response:

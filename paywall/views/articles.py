@@ -19,15 +19,15 @@ from paywall import access, answers, articles, markup
 from paywall.decision.reasons import Access
 from paywall.models import Article
 from paywall.renderers import EmbeddableJsonRenderer, LinkedDataRenderer
-from paywall.serializers import (
+from paywall.serializers.articles import (
     ArticlePageSerializer,
     ArticleSerializer,
-    DecisionSerializer,
     FaceSerializer,
     MarkupQuerySerializer,
     PageQuerySerializer,
     StatementSerializer,
 )
+from paywall.serializers.decisions import DecisionSerializer
 from paywall.views.personal import ON_BEHALF, PersonalView
 
 _ID_LENGTH = Article._meta.get_field("id").max_length or 0

@@ -18,7 +18,7 @@ from accounts.authentication import IsSite
 from accounts.models import User
 from paywall import epochs, keys, tokens
 from paywall.errors import SiteUnknown
-from paywall.serializers import (
+from paywall.serializers.edges import (
     FeedQuerySerializer,
     FeedSerializer,
     TokenRequestSerializer,

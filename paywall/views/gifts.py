@@ -16,11 +16,7 @@ from accounts.authentication import IsReader
 from accounts.models import User
 from paywall import articles, giving
 from paywall.giving import GiftTerms
-from paywall.serializers import (
-    GiftSerializer,
-    GiftsSerializer,
-    MadeGiftSerializer,
-)
+from paywall.serializers.gifts import GiftSerializer, GiftsSerializer, MadeGiftSerializer
 from paywall.views.personal import PersonalView
 
 

@@ -24,7 +24,7 @@ APPS = ("accounts", "billing", "config", "paywall")
 # Only staff see these, or nobody does.
 NOT_FOR_READERS = re.compile(
     r"/(admin|models|sandbox|migrations|demo)/"
-    r"|/(admin|models|checks|apps|settings|explanation|networks|rules|shadow|perspectives)\.py$"
+    r"|/(admin|models|checks|apps|settings|explanation|networks|rules|shadow)\.py$"
 )
 KEYWORDS: dict[str, Any] = {
     **dict.fromkeys(("_", "gettext", "gettext_lazy")),

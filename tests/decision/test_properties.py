@@ -3,148 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from paywall.decision.article import ArticleFacts, Ask, Demand
-from paywall.decision.facts import (
-    CrawlerPass,
-    Facts,
-    GiftPass,
-    Grant,
-    InstitutionPass,
-    ReaderFacts,
-    Standing,
-    Suspension,
-    Trouble,
-)
-from paywall.decision.meter import CalendarMonth, MeterReading, MeterTerms, Rolling, reading
+from paywall.decision.article import Demand
+from paywall.decision.facts import Facts, GiftPass, Grant, InstitutionPass
 from paywall.decision.policy import decide, strongest_first
 from paywall.decision.reasons import Access, Reason, Remedy
-from paywall.decision.rules import NO_RULES, Condition, Offers, Rule, RuleBook
-
-_BERLIN = ZoneInfo("Europe/Berlin")
-_TICK = timedelta(microseconds=1)
-
-# Around the nights on which clocks change, a leap day and a year's end, densely enough for ties to be common.
-_SPECIAL = [
-    datetime(2026, 3, 29, 1, tzinfo=UTC),
-    datetime(2026, 10, 25, 0, 30, tzinfo=UTC),
-    datetime(2026, 10, 25, 1, 30, tzinfo=UTC),
-    datetime(2028, 2, 29, tzinfo=UTC),
-    datetime(2028, 3, 1, tzinfo=UTC),
-    datetime(2027, 1, 1, tzinfo=UTC),
-]
-moments = st.one_of(
-    st.sampled_from(_SPECIAL),
-    st.sampled_from(_SPECIAL).map(lambda moment: moment - _TICK),
-    st.datetimes(datetime(2026, 1, 1), datetime(2028, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001  the zone is given beside
-)
-products = st.sampled_from(["premium", "culture", "sport"])
-
-
-@st.composite
-def grants(draw: st.DrawFn) -> Grant:
-    starts_at = draw(moments)
-    ends_at = draw(st.none() | moments.filter(lambda moment: moment >= starts_at))
-    suspension = draw(st.none() | st.sampled_from(Suspension))
-    return Grant(
-        product=draw(products),
-        source=draw(st.text("abc", min_size=1, max_size=6)),
-        starts_at=starts_at,
-        ends_at=ends_at,
-        grace_until=draw(st.none() | moments),
-        suspension=suspension,
-        resumes_at=draw(st.none() | moments),
-        trouble=draw(st.none() | st.just(Trouble(card="Visa •••• 0341", cause="card_declined"))),
-    )
-
-
-asks = st.one_of(
-    st.sampled_from([Demand.FREE, Demand.REGISTERED]).map(Ask),
-    st.builds(
-        Ask,
-        st.sampled_from([Demand.METERED, Demand.SUBSCRIBER]),
-        st.lists(products, min_size=1, unique=True).map(tuple),
-    ),
-)
-ages = st.none() | st.integers(0, 400).map(lambda days: timedelta(days=days))
-names = st.sets(st.sampled_from(["city", "opinion"]), max_size=1).map(frozenset)
-
-
-@st.composite
-def articles(draw: st.DrawFn) -> ArticleFacts:
-    stated = draw(st.none() | asks)
-    return ArticleFacts(
-        id="harbour-vote",
-        demand=stated.demand if stated else None,
-        products=stated.products if stated else (),
-        section=draw(st.sampled_from(["city", "Opinion", ""])),
-        published_at=draw(moments),
-        unpublished_at=draw(st.none() | moments),
-        embargo_until=draw(st.none() | moments),
-    )
-
-
-windows = st.sampled_from([CalendarMonth(), CalendarMonth("Europe/Berlin"), Rolling(7), Rolling(30)])
-meter_terms = st.builds(MeterTerms, st.integers(0, 3), st.integers(0, 5), windows)
-rule_books = st.builds(
-    RuleBook,
-    rules=st.lists(
-        st.builds(
-            Rule,
-            st.just("rule"),
-            st.builds(Condition, sections=names, older_than=ages, younger_than=ages),
-            asks,
-        ),
-        max_size=3,
-    ).map(tuple),
-    otherwise=asks,
-    meter=st.none() | meter_terms,
-    offers=st.builds(Offers, *[st.sampled_from(["", "premium", "sport"])] * 3),
-)
-readers = st.none() | st.builds(ReaderFacts, is_staff=st.booleans(), is_blocked=st.booleans())
-institutions = st.builds(
-    InstitutionPass,
-    name=st.just("Campus"),
-    products=st.lists(products, unique=True).map(tuple),
-    since=st.none() | moments,
-    until=st.none() | moments,
-)
-crawlers = st.builds(CrawlerPass, st.just("Searchbot"), st.sampled_from(Access))
-gifts = st.builds(GiftPass, moments)
-
-
-@st.composite
-def readings(draw: st.DrawFn, rules: RuleBook, now: datetime) -> MeterReading | None:
-    if rules.meter is None:
-        return None
-    spent = {
-        name: now - timedelta(days=draw(st.integers(0, 40)))
-        for name in draw(st.lists(st.sampled_from(["harbour-vote", "a", "b", "c"]), unique=True))
-    }
-    limit = rules.meter.limit(is_known=draw(st.booleans()))
-    return reading(spent, article="harbour-vote", limit=limit, window=rules.meter.window, at=now)
-
-
-@st.composite
-def all_facts(draw: st.DrawFn) -> Facts:
-    reader, now, rules = draw(readers), draw(moments), draw(rule_books)
-    held = draw(st.lists(grants(), max_size=4, unique_by=lambda g: (g.product, g.source))) if reader else []
-    return Facts(
-        now=now,
-        article=draw(articles()),
-        rules=rules,
-        reader=reader,
-        grants=tuple(held),
-        institution=draw(st.none() | institutions),
-        crawler=draw(st.none() | crawlers),
-        gift=draw(st.none() | gifts),
-        meter=draw(readings(rules, now)),
-    )
+from paywall.decision.rules import NO_RULES
+from tests.decision.strategies import TICK, all_facts, gifts, grants, institutions, moments
 
 
 def _width(access: Access) -> int:
@@ -233,27 +102,10 @@ def test_the_answer_does_change_at_until(facts: Facts) -> None:
     assume(decision.until is not None)
     assert decision.until is not None
     assert decision.until > facts.now
-    last = decide(replace(facts, now=max(facts.now, decision.until - _TICK)))
+    last = decide(replace(facts, now=max(facts.now, decision.until - TICK)))
     then = decide(replace(facts, now=decision.until))
     assert (last.reason, last.remedies) == (decision.reason, decision.remedies)
     assert (then.reason, then.remedies) != (decision.reason, decision.remedies)
-
-
-@given(grants(), moments)
-def test_a_term_is_half_open(grant: Grant, at: datetime) -> None:
-    plain = replace(grant, suspension=None, grace_until=None)
-    within = plain.starts_at <= at and (plain.ends_at is None or at < plain.ends_at)
-    assert (plain.standing(at=at) is Standing.HELD) is within
-
-
-@given(grants(), moments)
-def test_two_terms_that_touch_leave_no_gap_and_no_overlap(grant: Grant, at: datetime) -> None:
-    assume(grant.ends_at is not None)
-    assert grant.ends_at is not None
-    first = replace(grant, suspension=None, grace_until=None)
-    second = replace(first, starts_at=grant.ends_at, ends_at=None)
-    held = [each for each in (first, second) if each.standing(at=at) is Standing.HELD]
-    assert len(held) == (1 if at >= first.starts_at else 0)
 
 
 @given(all_facts())
@@ -278,12 +130,3 @@ def test_nobody_but_their_own_rights_open_a_paid_article(facts: Facts) -> None:
     assert decision.access is not Access.FULL or opens or is_staff or let_in
     if decision.reason in {Reason.ENTITLED, Reason.GRACE_PERIOD}:
         assert decision.grant in fitting
-
-
-def test_the_hour_that_happens_twice_is_two_hours() -> None:
-    ends = datetime(2026, 10, 25, 2, 30, fold=0, tzinfo=_BERLIN).astimezone(UTC)
-    grant = Grant(product="premium", source="x", starts_at=ends - timedelta(days=1), ends_at=ends)
-    second_half_past_two = datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=_BERLIN).astimezone(UTC)
-    assert grant.standing(at=ends - _TICK) is Standing.HELD
-    assert grant.standing(at=second_half_past_two - timedelta(hours=1)) is Standing.ENDED
-    assert second_half_past_two - ends == timedelta(hours=1)

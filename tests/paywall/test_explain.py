@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from accounts.identity import Identity
 from accounts.models import User
 from accounts.signals import reader_closing
 from paywall import access, entitlements
-from paywall.decision.facts import Suspension
 from paywall.decision.reasons import Reason
 from paywall.models import Article
 from tests.factories.paywall import DAY, MARKER, NOON, article, failed, grant, product, reader
@@ -85,35 +80,6 @@ def test_what_is_no_longer_known_is_admitted(mara: User, story: Article) -> None
     long_ago = NOON - 100 * DAY
     assert len(access.explain(mara, story, at=long_ago, known_at=long_ago).caveats) == 2
     assert access.explain(None, story, at=NOON, known_at=NOON).caveats == ()
-
-
-_rights = st.lists(
-    st.builds(
-        lambda product, ends, grace, suspension: grant(
-            product=product,
-            ends_at=NOON + ends * HOUR,
-            grace_until=NOON + grace * HOUR,
-            suspension=suspension,
-        ),
-        st.sampled_from(["premium", "culture"]),
-        st.integers(-48, 48),
-        st.integers(-48, 96),
-        st.none() | st.sampled_from(Suspension),
-    ),
-    max_size=2,
-    unique_by=lambda each: each.product,
-)
-
-
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(_rights)
-def test_explained_now_is_what_is_decided_now(mara: User, rights: list[Any]) -> None:
-    product("premium")
-    product("culture")
-    story = Article.objects.first() or article()
-    entitlements.replace(mara, source=SOURCE, grants=tuple(rights), now=NOON - HOUR)
-    told = access.explain(mara, story, at=NOON, known_at=NOON)
-    assert told.decision == access.peek(Identity(reader=mara), story, now=NOON)
 
 
 def test_the_site_asks_why(site: Client, mara: User, story: Article) -> None:

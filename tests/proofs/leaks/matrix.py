@@ -142,6 +142,8 @@ API: Mapping[str, Row] = {
     "paywall:gifts": _for_readers(LOOK),
     "paywall:gift": Row(LOG_IN, "-----0y", NOT_ME, {"other subscriber": "-----yy"}),
     "paywall:explain": _for_sites(LOOK),
+    "paywall:perspectives": _for_sites(LOOK),
+    "paywall:timeline": _for_sites(LOOK),
     "billing:api-plans": _everybody(LOOK),
     "billing:api-subscription": _for_readers(LOOK),
     "billing:api-invoices": _for_readers(LOOK),

@@ -200,6 +200,7 @@ def _at_his_reading(its: dict[str, Any]) -> Iterator[Try]:
         reached=lambda content: its["gift"] in content,
     )  # fmt: skip
     yield Try("his explanation", "GET", f"/api/v1/articles/harbour-vote/explain{named}", status=403)
+    yield Try("his timeline", "GET", f"/api/v1/articles/harbour-vote/timeline{named}", status=403)
 
 
 def _at_his_account(two: Two) -> Iterator[Try]:
