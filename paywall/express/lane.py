@@ -29,7 +29,7 @@ from paywall.express.questions import Kind, Question
 from paywall.express.snapshots import Kept, NotKept, Snapshot
 from paywall.express.stock import Stock
 from paywall.models import Article
-from paywall.serializers import DecisionSerializer
+from paywall.serializers.decisions import written
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -45,9 +45,6 @@ _CLOSED_TO_STRANGERS = frozenset(
         Reason.EMBARGOED,
     }
 )
-
-# One for all answers: making it anew is dearer than using it, which changes nothing of it.
-_WORDING = DecisionSerializer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +133,7 @@ class ExpressLane:
         if question.kind is Kind.PEEK:
             with translation.override(language):
                 answer = answers.to(who.reader, article, decision, now=now)
-                body = JSONRenderer().render(_WORDING.to_representation(answer))
+                body = JSONRenderer().render(written(answer))
         headers = [*learned, ("Content-Language", language), *_of_this_answer(question, decision, who, body)]
         return _Answer(status, headers, body)
 

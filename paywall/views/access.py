@@ -16,6 +16,7 @@ from paywall.serializers.decisions import (
     BatchSerializer,
     DecisionSerializer,
     ReadSerializer,
+    written,
 )
 from paywall.views.personal import ON_BEHALF, PersonalView
 
@@ -41,7 +42,7 @@ class AccessView(PersonalView):
         gift = request.query_params.get("gift", "")
         decision = access.peek(self.who, article, now=now, gift=gift)
         answer = answers.to(self.who.reader, article, decision, now=now, gift=gift)
-        return Response(DecisionSerializer(answer).data)
+        return Response(written(answer))
 
 
 class ReadView(PersonalView):
@@ -64,7 +65,7 @@ class ReadView(PersonalView):
         gift = request.query_params.get("gift", "")
         reading = access.read(self.who, article, now=now, gift=gift)
         told = answers.to(self.who.reader, article, reading.decision, now=now, gift=gift)
-        answer = DecisionSerializer(told).data
+        answer = written(told)
         text = {"body": reading.body} if reading.body is not None else {"teaser": reading.teaser}
         return Response({**answer, **text})
 
