@@ -3,8 +3,8 @@
 What is kept there is of something that changes: a reader, a device. Each has a stamp, a random mark in Redis. What is
 kept bears the stamp of the moment before it was read from the database, and counts only while the two are the same.
 Whoever changes the thing turns its stamp, in the transaction that changes it: at once to "being changed", under which
-nothing is kept, and after the commit to a new one. A stamp that was lost voids what was kept under it, so an empty
-Redis is a slow one and never a wrong one.
+nothing is kept, and after the commit to none, which makes way for a new one. A stamp that was lost voids what was kept
+under it, so an empty Redis is a slow one and never a wrong one.
 
 Where Redis cannot be told of a change, what was kept before counts for at most `LONGEST` more. Without Redis nothing is
 kept.
@@ -31,9 +31,12 @@ LONGEST = timedelta(seconds=60)
 
 logger = logging.getLogger(__name__)
 
+# Raised with what is kept: processes of two versions may share a Redis for a while.
+_FORMAT = 1
 # Changing what something is kept of takes less; a worker that dies meanwhile leaves the mark to run out by itself.
 _CHANGING_FOR = timedelta(seconds=10)
-_STAMP_FOR = timedelta(hours=1)
+# Not much longer than what is kept: whoever makes up things to ask about must not fill Redis.
+_STAMP_FOR = 2 * LONGEST
 _BEING_CHANGED = b"-"
 # A Redis that does not answer is asked again after so long. It stands next door: what is slower is slower than SQL.
 _PAUSE = 1.0
@@ -110,9 +113,11 @@ def turn(*things: str) -> None:
     """Void what is kept of these things. To be called in the transaction that changes them, or after it."""
     if not settings.REDIS_URL:
         return
-    if transaction.get_connection().in_atomic_block:
-        _mark(things, _BEING_CHANGED, _CHANGING_FOR)
-    transaction.on_commit(partial(_renew, things))
+    if (
+        transaction.get_connection().in_atomic_block and not _rest.is_taken()
+    ):  # locks may be held: no waiting twice
+        _mark_as_changing(things)
+    transaction.on_commit(partial(_void, things))
 
 
 def forget_trouble() -> None:
@@ -120,17 +125,20 @@ def forget_trouble() -> None:
     _rest.end()
 
 
-def _renew(things: tuple[str, ...]) -> None:
-    _mark(things, secrets.token_hex(8).encode(), _STAMP_FOR)
-
-
-def _mark(things: tuple[str, ...], mark: bytes, life: timedelta) -> None:
-    # Asked also while Redis rests: it may be back, with what was kept before.
+def _mark_as_changing(things: tuple[str, ...]) -> None:
     try:
         pipe = _tools(settings.REDIS_URL).redis.pipeline(transaction=False)
         for thing in things:
-            pipe.set(_stamp(thing), mark, px=_milliseconds(life))
+            pipe.set(_stamp(thing), _BEING_CHANGED, px=_milliseconds(_CHANGING_FOR))
         pipe.execute()
+    except RedisError as error:
+        _rest.take(error)
+
+
+def _void(things: tuple[str, ...]) -> None:
+    # Asked also while Redis rests: it may be back, with what was kept before. A full one can delete, but not set.
+    try:
+        _tools(settings.REDIS_URL).redis.delete(*map(_stamp, things))
     except RedisError as error:
         _rest.take(error)
 
@@ -165,6 +173,7 @@ class _Tools:
 def _tools(url: str) -> _Tools:
     redis = Redis.from_url(
         url,
+        decode_responses=False,
         socket_timeout=_SECONDS_TO_ANSWER,
         socket_connect_timeout=_SECONDS_TO_ANSWER,
         retry=Retry(NoBackoff(), retries=1),  # once: the server may have closed an idle connection
@@ -181,7 +190,7 @@ _rest = _Rest()
 
 
 def _kept(key: str) -> str:
-    return f"paywall:kept:{key}"
+    return f"paywall:kept:{_FORMAT}:{key}"
 
 
 def _stamp(of: str) -> str:

@@ -111,6 +111,11 @@ def for_decision(article_id: str) -> Article:
     return _one(article_id, _for_decision().filter(pk=article_id).first())
 
 
+def exists(article_id: str) -> bool:
+    """Whether somebody stated it."""
+    return Article.objects.filter(pk=article_id).exists()
+
+
 def public_face(article_id: str) -> Article:
     """Return an article without its body.
 

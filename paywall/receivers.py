@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_in, user_logged_out
@@ -28,12 +29,13 @@ from paywall.models import (
 
 
 @receiver(reader_closing, dispatch_uid="paywall.forget_a_closing_reader")
-def forget_a_closing_reader(*, reader: User, **_kwargs: Any) -> None:
+def forget_a_closing_reader(*, reader: User, now: datetime, **_kwargs: Any) -> None:
     """Erase a closing reader's rights with their history, whether or not the account's row stays.
 
     Their epoch stays, a bare number: edges have to learn that what is out there is void.
     """
     Entitlement.objects.filter(reader=reader).delete()
+    epochs.raise_for(reader, now=now)
     Wallet.objects.filter(reader=reader).delete()
     forget_gifts(reader=reader)
 

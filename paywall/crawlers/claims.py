@@ -41,23 +41,30 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class _Book:
+class Book:
+    """What staff decided about crawlers, and where their owners say that they come from."""
+
     policies: Mapping[str, Access]
     ranges: Mapping[str, Ranges]  # by the name of the crawler
 
 
 def of(identity: Identity, article: Article) -> Claim | None:
     """Return the claim of whoever asks; None for readers, and for crawlers whose kind is treated as anybody."""
-    version: str | None = getattr(article, "directory", None)  # of `ArticleQuerySet.with_rules`
-    robot = robots.claimed(identity.agent) if version is not None and identity.reader is None else None
+    robot = robots.claimed(identity.agent) if identity.reader is None else None
     address = networks.plain(identity.network) if identity.network is not None else None
-    if version is None or robot is None or address is None:
+    if robot is None or address is None:
         return None
-    book = _at(version)
+    book = book_of(article)
     shown = book.policies.get(robot.kind)
     if shown is None:
         return None
     return Claim(robot, address, shown, is_listed=networks.place_of(address) in book.ranges[robot.name])
+
+
+def book_of(article: Article) -> Book:
+    """Return policies and lists as they were when the article was fetched; kept by each process."""
+    version: str | None = getattr(article, "directory", None)  # of `ArticleQuerySet.with_rules`
+    return _at(version) if version is not None else _NOTHING
 
 
 def find(claim: Claim, *, now: datetime) -> Finding:
@@ -93,13 +100,16 @@ def _right(claim: Claim, source: str) -> CrawlerPass:
     return CrawlerPass(claim.robot.name, claim.shown, source=f"{source} of {claim.robot.name}")
 
 
+_NOTHING = Book({}, {})
+
+
 @lru_cache(maxsize=_KEPT)
-def _at(_version: str) -> _Book:
+def _at(_version: str) -> Book:
     """Read policies and lists; at least as new as the version, which was seen before."""
     policies = {row.kind: Access(row.shown) for row in CrawlerPolicy.objects.all()}
     wanted = [robot for robot in robots.KNOWN if robot.kind in policies]
     lists = dict(CrawlerList.objects.values_list("url", "networks")) if wanted else {}
-    return _Book(
+    return Book(
         policies,
         {
             robot.name: Ranges.of(cidr for url in robot.lists for cidr in lists.get(url, ()))

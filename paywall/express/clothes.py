@@ -22,6 +22,9 @@ _OF_ONE_ANSWER = frozenset(
     {"content-length", "content-language", "set-cookie", "x-paywall-reason", "x-paywall-access"}
 )
 _LEARNED = frozenset({200, 204, 401, 403})
+# What says that such an answer is a decision, and no error of the same status.
+_MARKS = {Kind.CHECK: "x-paywall-reason", Kind.PEEK: "application/json"}
+_LONGEST = 300
 # Hosts and origins are few; whoever makes some up makes us learn anew.
 _MOST = 256
 
@@ -41,7 +44,7 @@ class Wardrobe:
 
         def start(status: str, headers: Headers, *more: Any) -> Callable[[bytes], object]:
             number = int(status.partition(" ")[0])
-            if number in _LEARNED:
+            if number in _LEARNED and _is_decision(kind, headers) and _is_usual(environ):
                 if len(self._known) >= _MOST:
                     self._known = {}
                 kept = [each for each in headers if each[0].lower() not in _OF_ONE_ANSWER]
@@ -49,6 +52,15 @@ class Wardrobe:
             return start_response(status, headers, *more)
 
         return start
+
+
+def _is_decision(kind: Kind, headers: Headers) -> bool:
+    sent = {name.lower(): value for name, value in headers}
+    return _MARKS[kind] in (sent if kind is Kind.CHECK else {sent.get("content-type", "")})
+
+
+def _is_usual(environ: WSGIEnvironment) -> bool:
+    return len(environ["HTTP_HOST"]) + len(environ.get("HTTP_ORIGIN", "")) <= _LONGEST
 
 
 def _look(kind: Kind, environ: WSGIEnvironment, *, status: int) -> _Look:

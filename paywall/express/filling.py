@@ -8,6 +8,7 @@ from accounts import sessions, shelf
 from accounts.identity import Identity
 from accounts.session_store import SessionStore
 from paywall import articles, entitlements, metering, places, rules
+from paywall.crawlers import claims
 from paywall.errors import ArticleUnknown
 from paywall.express.snapshots import Snapshot
 from paywall.express.stock import Stock
@@ -73,6 +74,9 @@ def _reader(session: SessionStore, key: str, article: Article, catalogue: bytes,
 
 def article(stock: Stock, article_id: str) -> tuple[Article, bytes] | None:
     """Lay in an article, with the rules and places that it is decided by; return it and the catalogue's stamp."""
+    if not articles.exists(article_id):  # asked first: nobody makes stamps by making up articles
+        stock.note_vain(f"article:{article_id}")
+        return None
     own, catalogue = shelf.stamp(f"article:{article_id}"), shelf.stamp("catalogue")
     if own is None or catalogue is None:
         return None
@@ -80,18 +84,20 @@ def article(stock: Stock, article_id: str) -> tuple[Article, bytes] | None:
         found = articles.for_decision(article_id)
     except ArticleUnknown:
         return None
-    rules.of(found)
-    places.of(found)
+    # Each keeps what it read, so that the decision need not ask.
+    for kept in (rules.of, places.of, claims.book_of):
+        kept(found)
     stock.put(found, stamps=(own, catalogue))
     return found, catalogue
 
 
 def path(stock: Stock, uris: tuple[str, ...]) -> str | None:
     """Find the article to which these addresses lead, and remember which it is."""
-    stamp = shelf.stamp("paths")
-    found = articles.at(uris) if stamp is not None else None
     at = articles.path_of(uris[0])
+    stamp = shelf.stamp("paths") if at is not None and not stock.is_vain(f"path:{at}") else None
+    found = articles.at(uris) if stamp is not None else None
     if found is None or stamp is None or at is None:
+        stock.note_vain(f"path:{at}")
         return None
     stock.put_at(at, found.id, stamp=stamp)
     return found.id

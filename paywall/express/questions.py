@@ -45,43 +45,39 @@ class Question:
 
     kind: Kind
     request: WSGIRequest
+    session: SessionStore | None  # whose key was presented, unchecked
     article: str = ""
     uris: tuple[str, ...] = ()
-
-    @property
-    def session(self) -> SessionStore | None:
-        """The session whose key was presented, unchecked; None where none was."""
-        cookie = self.request.COOKIES.get(settings.SESSION_COOKIE_NAME)
-        if cookie:
-            return SessionStore(cookie)
-        token = token_of(self.request)
-        return SessionStore(token, door=Door.HEADER) if token else None
 
 
 def of(environ: WSGIEnvironment) -> Question | None:
     """Return the question of a request; None for whatever is not plainly one."""
     path = environ.get("PATH_INFO", "")
     peek = _PEEK.fullmatch(path) if path != _CHECK else None
-    if (path != _CHECK and peek is None) or not _is_plain(environ):
+    if (path != _CHECK and peek is None) or not _is_plain(environ, Kind.PEEK if peek else Kind.CHECK):
         return None
     request = WSGIRequest(environ)
-    if not _has_one_credential_at_most(request):
-        return None
+    given = _credentials(request)
+    session = _session(request) if given else None
+    if len(given) > 1 or (given and (session is None or not session.session_key)):
+        return None  # of two kinds, of another kind, or no key at all: for those to refuse who do
     if peek is not None:
-        return Question(Kind.PEEK, request, article=peek[1])
+        return Question(Kind.PEEK, request, session, article=peek[1])
     names = ("HTTP_X_ORIGINAL_URI", "HTTP_X_FORWARDED_URI")
     uris = tuple(uri for name in names if (uri := environ.get(name)))
-    return Question(Kind.CHECK, request, uris=uris) if uris else None
+    return Question(Kind.CHECK, request, session, uris=uris) if uris else None
 
 
-def _is_plain(environ: WSGIEnvironment) -> bool:
+def _is_plain(environ: WSGIEnvironment, kind: Kind) -> bool:
+    accept = environ.get("HTTP_ACCEPT", "")
     return (
         environ["REQUEST_METHOD"] == "GET"
         and not environ.get("QUERY_STRING")
         and not environ.get("SCRIPT_NAME")
         and environ.get("CONTENT_LENGTH", "") in {"", "0"}
         and "HTTP_TRANSFER_ENCODING" not in environ
-        and environ.get("HTTP_ACCEPT", "") in _ACCEPTED
+        # What a proxy asks on behalf of a browser takes anything; such an answer has no body.
+        and (accept in _ACCEPTED or (kind is Kind.CHECK and "*/*" in accept))
         and "HTTP_HOST" in environ
         and all(_is_ascii(environ.get(name, "")) for name in _TELLING)
     )
@@ -91,14 +87,19 @@ def _is_ascii(text: str) -> bool:
     return text.isascii() and text.isprintable()
 
 
-def _has_one_credential_at_most(request: WSGIRequest) -> bool:
-    """Leave site keys, unknown kinds and credentials of two kinds to those who refuse them."""
-    authorization = request.META.get("HTTP_AUTHORIZATION", "")
-    if authorization and not authorization.lower().startswith("bearer "):
-        return False
+def _credentials(request: WSGIRequest) -> list[str]:
     given = (
         request.COOKIES.get(settings.SESSION_COOKIE_NAME),
         request.META.get("HTTP_X_SESSION_TOKEN"),
-        authorization,
+        request.META.get("HTTP_AUTHORIZATION"),
     )
-    return sum(map(bool, given)) <= 1
+    return [each for each in given if each]
+
+
+def _session(request: WSGIRequest) -> SessionStore | None:
+    """Return the session whose key was presented; None for a credential that is none."""
+    cookie = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+    if cookie:
+        return SessionStore(cookie)
+    token = token_of(request)
+    return SessionStore(token, door=Door.HEADER) if token else None

@@ -21,10 +21,11 @@ class Named:
 
     article: str
     paths: bytes | None = None
+    at: float = math.inf
 
     def is_so(self, paths: bytes | None) -> bool:
         """Whether the address still leads there, given the stamp of all paths by now."""
-        return self.paths is None or self.paths == paths
+        return self.paths is None or (self.paths == paths and not _is_old(self.at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Stock:
         """Remember which article lies at a path."""
         if len(self._paths) >= _MOST:
             self._paths = {}
-        self._paths[path] = Named(article_id, stamp)
+        self._paths[path] = Named(article_id, stamp, time.monotonic())
 
     def is_vain(self, key: str) -> bool:
         """Whether it was found out lately that nothing can be kept under this key."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable
 from http import HTTPStatus
@@ -14,7 +15,7 @@ from django.conf import settings as django_settings
 from django.contrib.auth.hashers import make_password
 from django.test import Client
 
-from accounts import sessions
+from accounts import sessions, shelf
 from accounts.identity import Identity
 from accounts.models import Session, User
 from accounts.session_store import Door, SessionStore
@@ -380,3 +381,57 @@ class TestRedisIn:
             assert {browser.peek().reason for _ in range(5)} == {"entitled"}
         finally:
             redis.thaw()
+
+
+@pytest.mark.usefixtures("vote")
+class TestWhatAnAttackerTries:
+    @pytest.mark.parametrize("headers", [
+        {"AUTHORIZATION": "Bearer null"}, {"AUTHORIZATION": "Bearer "}, {"X_SESSION_TOKEN": "null"},
+    ])  # fmt: skip
+    def test_a_wrong_credential_is_never_nobody(self, web: Web, headers: dict[str, str]) -> None:
+        browser = web.browser()
+        assert warm(browser.peek).is_express
+        for ask in (browser.peek, browser.check):
+            assert ask(**headers).status == HTTPStatus.UNAUTHORIZED
+
+    def test_an_error_of_one_s_own_dresses_nobody_else_s_answer(self, web: Web) -> None:
+        browser = web.browser()
+        warm(browser.check)
+        assert browser.check(X_SESSION_TOKEN="a" * 32).status == HTTPStatus.UNAUTHORIZED
+        express = browser.check()
+        assert (express.is_express, express.status) == (True, HTTPStatus.UNAUTHORIZED)
+        assert "WWW-Authenticate" not in express.headers
+
+    def test_what_was_spoilt_in_redis_is_not_an_error(self, web: Web, mara: User, redis: Redis) -> None:
+        browser = web.browser(mara)
+        for spoilt in ("nope", "[]", "\\xff", '{"until":1}'):
+            assert warm(browser.peek).is_express
+            redis.spoil("data", spoilt)
+            assert (browser.peek().status, browser.peek().reason) == (200, "entitled")
+            redis.flush()
+
+    def test_made_up_articles_and_addresses_leave_nothing_behind(self, web: Web, redis: Redis) -> None:
+        browser = web.browser()
+        warm(browser.check)
+        before = redis.keys()
+        for number in range(50):
+            browser.peek(f"made-up-{number}")
+            browser.check(f"made-up-{number}")
+        assert redis.keys() <= before + 1
+        browser.peek("made-up-0")
+        dear = browser.peek("made-up-0").statements
+        assert dear <= 2
+
+    def test_a_browser_behind_a_proxy_is_answered(self, web: Web, mara: User) -> None:
+        browser = web.browser(mara)
+        accept = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
+        assert warm(lambda: browser.check(ACCEPT=accept)).is_express
+
+    def test_an_address_is_not_believed_for_longer_than_anything_else(
+        self, web: Web, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        browser = web.browser()
+        assert warm(browser.check).is_express
+        later = time.monotonic() + shelf.LONGEST.total_seconds() + 1
+        monkeypatch.setattr(time, "monotonic", lambda: later)
+        assert not browser.check().is_express

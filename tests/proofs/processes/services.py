@@ -186,17 +186,31 @@ class Redis:
 
     def commands(self) -> Counter[str]:
         """Return how many commands of each kind were carried out, those of scripts as well."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
-            connection.sendall(b"INFO commandstats\r\n")
-            told = connection.recv(65_536).decode()
-        found = re.findall(r"cmdstat_([^:]+):calls=(\d+)", told)
+        found = re.findall(r"cmdstat_([^:]+):calls=(\d+)", self._asked("INFO commandstats"))
         return Counter({name: int(calls) for name, calls in found})
 
     def flush(self) -> None:
         """Lose everything it holds."""
+        assert self._asked("FLUSHALL").startswith("+OK")
+
+    def keys(self) -> int:
+        """Return how many keys it holds."""
+        return int(self._asked("DBSIZE").strip(":\r\n"))
+
+    def spoil(self, field_: str, value: str) -> None:
+        """Write something else into a field of every hash that it holds."""
+        script = (
+            "for _, key in ipairs(redis.call('KEYS', '*')) do if redis.call('TYPE', key)['ok'] == 'hash' then "
+            "redis.call('HSET', key, ARGV[1], ARGV[2]) end end return redis.status_reply('OK')"
+        )
+        parts = ("EVAL", script, "0", field_, value)
+        wire = "".join(f"${len(part.encode())}\r\n{part}\r\n" for part in parts)
+        assert self._asked(f"*{len(parts)}\r\n{wire}".removesuffix("\r\n")).startswith("+OK")
+
+    def _asked(self, command: str) -> str:
         with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
-            connection.sendall(b"FLUSHALL\r\n")
-            assert connection.recv(64).startswith(b"+OK")
+            connection.sendall(f"{command}\r\n".encode())
+            return connection.recv(65_536).decode()
 
     def _signal(self, number: int) -> None:
         assert self.process is not None
