@@ -113,9 +113,8 @@ def turn(*things: str) -> None:
     """Void what is kept of these things. To be called in the transaction that changes them, or after it."""
     if not settings.REDIS_URL:
         return
-    if (
-        transaction.get_connection().in_atomic_block and not _rest.is_taken()
-    ):  # locks may be held: no waiting twice
+    # Locks may be held meanwhile: of a Redis that does not answer nothing is asked twice.
+    if transaction.get_connection().in_atomic_block and not _rest.is_taken():
         _mark_as_changing(things)
     transaction.on_commit(partial(_void, things))
 

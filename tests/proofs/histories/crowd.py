@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
@@ -64,11 +64,13 @@ class Crowd:
         portions = [seeds[start : start + _AT_ONCE] for start in range(0, len(seeds), _AT_ONCE)]
         self._parts = [self._pool.submit(live, portion) for portion in portions]
 
-    def tally(self) -> Tally:
-        """Wait for all of them, and say what came of them."""
-        tally = Tally()
-        for part in self._parts:
+    def tally(self, *, told: Callable[[str], object]) -> Tally:
+        """Wait for all of them, and say what came of them; how far it is, is told on the way."""
+        tally, step = Tally(), max(1, len(self._parts) // 20)
+        for number, part in enumerate(self._parts, start=1):
             tally.add(part.result())
+            if not number % step:
+                told(f"{number * _AT_ONCE} of {len(self.seeds)} so far, {len(tally.unequal)} unequal")
         tally.elapsed = time.monotonic() - self._began
         return tally
 

@@ -11,6 +11,7 @@ was printed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 from django.db import connection, transaction
@@ -28,7 +29,8 @@ def test_r1_every_history_ends_equal_after_one_reconcile(histories: Crowd | None
     if GIVEN:
         assert not _failure(GIVEN), _told(GIVEN)
         return
-    tally = histories.tally() if histories else crowd.live(SEEDS)
+    told = partial(figure, "R1", target="no unequal")
+    tally = histories.tally(told=told) if histories else crowd.live(SEEDS)
     place = "sqlite in each process" if histories else connection.vendor
     figure(
         "R1",
