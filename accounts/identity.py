@@ -53,6 +53,11 @@ class Identity:
     network: str | None = None
     agent: str = ""
 
+    @property
+    def has_no_past(self) -> bool:
+        """Whether nothing can be known of whoever asks: no reader, on a device handed out with this very answer."""
+        return self.reader is None and self.set_device
+
 
 def of(request: HttpRequest | Request) -> Identity:
     """Return who is asking. A site may name a reader with `?reader=<public id>`; nobody else can.

@@ -30,13 +30,13 @@ def catch_up(**_: Any) -> None:
 def void_of_session(*, instance: Session, **_: Any) -> None:
     """Keep nothing of a reader by a session that began, changed or ended."""
     if instance.reader_id is not None:
-        shelf.turn(f"reader:{instance.reader_id}")
+        shelf.turn(shelf.of_reader(instance.reader_id))
 
 
 @receiver(post_save, sender=User, dispatch_uid="accounts.void_of_reader")
 def void_of_reader(*, instance: User, **_: Any) -> None:
     """Keep nothing of a reader whose account changed: blocked, made staff, another password or language."""
-    shelf.turn(f"reader:{instance.pk}")
+    shelf.turn(shelf.of_reader(instance.pk))
 
 
 @receiver(user_logged_in, dispatch_uid="accounts.note_sign_in")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import cast
 
 from allauth.core.internal.sessionkit import get_session_user
@@ -26,7 +26,6 @@ from accounts.signals import shut_out
 _TOKEN = re.compile(r"[a-z0-9]{32}")
 _ID = re.compile(r"[0-9a-f]{64}")
 _TOUCH_EVERY = timedelta(days=1)
-_LONG_AGO = datetime.fromtimestamp(0, UTC)
 # Most browsers also carry the names of those that they descend from, so the particular stand before the general.
 _BROWSERS = (
     ("Edge", re.compile(r"\bEdg(e|A|iOS)?/")),
@@ -133,12 +132,6 @@ def touch(session: SessionBase, *, now: datetime) -> bool:
         return False
     session[SEEN] = now.timestamp()
     return True
-
-
-def rests_until(session: SessionBase) -> datetime:
-    """Return the moment from which a request has to do something about `session`: note its use, or refuse it."""
-    seen = session.get(SEEN)
-    return datetime.fromtimestamp(seen, UTC) + _TOUCH_EVERY if seen is not None else _LONG_AGO
 
 
 def of(reader: User, *, current: SessionBase | None, now: datetime) -> list[SignedIn]:

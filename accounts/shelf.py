@@ -75,12 +75,22 @@ class Found:
     stamps: tuple[bytes | None, ...]
 
 
-def look(key: str, *others: str) -> Found | None:
+def of_reader(reader_pk: int) -> str:
+    """Return the name of what is kept of a reader."""
+    return f"reader:{reader_pk}"
+
+
+def of_device(device: str) -> str:
+    """Return the name of what is kept of a device."""
+    return f"device:{device}"
+
+
+def look(key: str, first: str, *others: str) -> Found | None:
     """Return what is kept under a key, and the stamps of other things, in one round trip; None without Redis."""
     if not settings.REDIS_URL or _rest.is_taken():
         return None
     try:
-        kept, *stamps = _tools(settings.REDIS_URL).look(keys=[_kept(key), *map(_stamp, others)])
+        kept, *stamps = _tools(settings.REDIS_URL).look(keys=[_kept(key), *map(_stamp, (first, *others))])
     except RedisError as error:
         _rest.take(error)
         return None
@@ -88,7 +98,10 @@ def look(key: str, *others: str) -> Found | None:
 
 
 def stamp(of: str) -> bytes | None:
-    """Return the stamp under which may be kept what is read of this after the call; None where nothing may."""
+    """Return the stamp under which may be kept what is read of this after the call, a new one where there is none.
+
+    None where nothing may be kept.
+    """
     if not settings.REDIS_URL or _rest.is_taken():
         return None
     fresh, life = secrets.token_hex(8), _milliseconds(_STAMP_FOR)
@@ -120,7 +133,7 @@ def turn(*things: str) -> None:
 
 
 def forget_trouble() -> None:
-    """Ask Redis again at once: it is another one by now."""
+    """Ask Redis again at once. For tests, which put another one in its place."""
     _rest.end()
 
 

@@ -373,7 +373,7 @@ EMAIL_FILE_PATH = f"/{str(_mail.get('EMAIL_FILE_PATH') or '').lstrip('/')}"
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.sender("DEFAULT_FROM_EMAIL", default="desk@courant.example" if DEBUG else None)
 
-# Celery: a doorbell. The database is the queue
+# Redis: Celery's doorbell, and what checks keep. The database is the queue
 
 REDIS_URL = env.redis("REDIS_URL")
 # Answer checks and peeks from what Redis keeps; off, the database is asked each time.

@@ -75,7 +75,7 @@ def spend(identity: Identity, article: Article, *, now: datetime, gift: str = ""
     if decision.reason is Reason.INSTITUTION and facts.institution is not None:
         usage.count(facts.institution.key, article.id, now=now)
     terms = facts.rules.meter
-    if decision.reason is not Reason.METERED or terms is None or _is_paid_for(decision, now=now):
+    if decision.reason is not Reason.METERED or terms is None or decision.is_paid_for(at=now):
         return _doubted(decision, identity, now=now)
     # Another request may have been faster: the decision is made again from what is true then.
     spent = decide(replace(facts, meter=metering.spend(identity, article.id, terms=terms, now=now)))
@@ -181,7 +181,3 @@ def _doubted(decision: Decision, identity: Identity, *, now: datetime) -> Decisi
         return decision
     told = signals.refusing.send_robust(sender=None, reader=identity.reader, now=now)
     return replace(decision, is_in_doubt=any(answer is True for _receiver, answer in told))
-
-
-def _is_paid_for(decision: Decision, *, now: datetime) -> bool:
-    return decision.meter is not None and decision.meter.has_counted(at=now)

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts import shelf
-from paywall import previews, rules
+from paywall import kept, previews, rules
 from paywall.decision.article import ArticleFacts, Demand
 from paywall.errors import ArticleUnknown, ProductUnknown, RulesMissing
 from paywall.models import Article, ArticleQuerySet, Product, RuleSet
@@ -70,10 +70,10 @@ def state(article_id: str, statement: Statement, *, now: datetime) -> bool:
             id=article_id, defaults={**fields, **preview, "stated_at": now}
         )
         if is_new:
-            shelf.turn(f"article:{article_id}", "paths")
+            shelf.turn(kept.of_article(article_id), kept.PATHS)
         if is_new or all(getattr(article, name) == value for name, value in fields.items()):
             return is_new
-        shelf.turn(f"article:{article_id}", *(["paths"] if article.path != fields["path"] else []))
+        shelf.turn(kept.of_article(article_id), *([kept.PATHS] if article.path != fields["path"] else []))
         for name, value in {**fields, **preview, "stated_at": now}.items():
             setattr(article, name, value)
         article.save()
@@ -89,7 +89,7 @@ def remove(article_id: str) -> None:
         deleted, _ = Article.objects.filter(pk=article_id).delete()
         if not deleted:
             raise ArticleUnknown(f"Nobody stated an article {article_id!r}.")
-        shelf.turn(f"article:{article_id}", "paths")
+        shelf.turn(kept.of_article(article_id), kept.PATHS)
 
 
 def newest_first(*, after: tuple[datetime, str] | None) -> Page:
@@ -143,12 +143,17 @@ def at(uris: Iterable[str]) -> Article | None:
     None where there is no such article or more than one, where an address can be read in two ways, and where the
     addresses disagree: a client may add a header of its own to that of the proxy.
     """
-    paths = {path_of(uri) for uri in uris}
-    path = paths.pop() if len(paths) == 1 else None
+    path = one_path(uris)
     if path is None:
         return None
     found = list(_for_decision().filter(path=path)[:2])
     return found[0] if len(found) == 1 else None
+
+
+def one_path(uris: Iterable[str]) -> str | None:
+    """Return the path in which all these addresses agree, None where they do not or one is ambiguous."""
+    paths = {path_of(uri) for uri in uris}
+    return paths.pop() if len(paths) == 1 else None
 
 
 def path_of(uri: str) -> str | None:

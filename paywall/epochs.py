@@ -59,7 +59,7 @@ def raise_for(reader: User, *, now: datetime) -> None:
 
     One statement, but for a reader's first time.
     """
-    shelf.turn(f"reader:{reader.pk}")
+    shelf.turn(shelf.of_reader(reader.pk))
     if _raised(reader, now=now):
         return
     _, is_first = AccessEpoch.objects.get_or_create(reader=reader, defaults={"raised_at": now})

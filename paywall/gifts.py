@@ -25,8 +25,8 @@ def may_open(article: Article, *, at: datetime) -> bool:
 
 def accepted(identity: Identity, wanted: Iterable[str], *, now: datetime) -> dict[str, GiftPass]:
     """Return, of these articles, those that a gift accepted before opens to whoever asks."""
-    if identity.reader is None and identity.set_device:
-        return {}  # a device that is handed out with this very answer has accepted nothing yet
+    if identity.has_no_past:
+        return {}
     whose = _belongs_to(identity)
     if whose is None:
         return {}

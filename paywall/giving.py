@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from accounts import shelf
 from accounts.identity import Identity
 from accounts.models import User
-from paywall import access
+from paywall import access, kept
 from paywall.decision.meter import CalendarMonth
 from paywall.decision.reasons import Reason
 from paywall.errors import GiftNotYours, GiftQuotaUsed, GiftsOff, GiftUnknown
@@ -67,7 +67,7 @@ def give(reader: User, article: Article, *, terms: GiftTerms, now: datetime) -> 
         gift = Gift.objects.create(
             giver=reader, article=article.id, limit=terms.openings, made_at=now, expires_at=now + terms.lasts
         )
-        shelf.turn(f"article:{article.id}")
+        shelf.turn(kept.of_article(article.id))
     return Given(gift, url=_link(gift, article.url), openings_left=gift.limit), True
 
 

@@ -22,19 +22,12 @@ from paywall.models import FreeRead, Wallet
 _KEPT = timedelta(days=400)
 
 
-def read(identity: Identity, article: str, *, terms: MeterTerms, now: datetime) -> MeterReading:
-    """Return how the meter of whoever asks stands for one article; spends nothing."""
-    return read_many(identity, (article,), terms=terms, now=now)[article]
-
-
 def read_many(
     identity: Identity, wanted: Iterable[str], *, terms: MeterTerms, now: datetime
 ) -> dict[str, MeterReading]:
     """Return the reading for each of these articles, at the price of one."""
-    # A device that is handed out with this very answer has read nothing yet.
-    is_new = identity.reader is None and identity.set_device
     owner = _owner(identity)
-    spent = _spent(owner, terms=terms, at=now) if owner is not None and not is_new else {}
+    spent = _spent(owner, terms=terms, at=now) if owner is not None and not identity.has_no_past else {}
     return readings(spent, identity, wanted, terms=terms, now=now)
 
 
@@ -161,8 +154,8 @@ def _lock(owner: str, *, reader: User | None) -> Wallet:
 
 def _kept_of(reader: User | None, device: str | None) -> list[str]:
     """Name what the shelf keeps of whoever's free reads changed."""
-    of_reader = [f"reader:{reader.pk}"] if reader is not None else []
-    return [*of_reader, f"device:{device}"] if device is not None else of_reader
+    of_reader = [shelf.of_reader(reader.pk)] if reader is not None else []
+    return [*of_reader, shelf.of_device(device)] if device is not None else of_reader
 
 
 def _owner(identity: Identity) -> str | None:

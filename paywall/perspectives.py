@@ -61,7 +61,7 @@ def _everybody(bare: Facts) -> Iterator[tuple[str, Facts]]:
             replace(bare, crawler=crawler),
         )
     # To us it is a stranger, each time on a new device.
-    yield next(iter(_with_meter(_("any other crawler"), bare)))
+    yield next(_with_meter(_("any other crawler"), bare))
     yield _("staff"), replace(bare, reader=ReaderFacts(is_staff=True))
     yield _("a blocked account"), replace(bare, reader=ReaderFacts(is_blocked=True))
 

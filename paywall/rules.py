@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts import shelf
 from accounts.models import User
+from paywall import kept
 from paywall.decision.article import Ask, Demand
 from paywall.decision.meter import CalendarMonth, MeterTerms, Rolling, Window
 from paywall.decision.rules import NO_RULES, Condition, Offers, RuleBook, named
@@ -151,7 +152,7 @@ def publish(
         chosen.state, chosen.published_at, chosen.published_by = RuleSet.State.LIVE, moment, by
         chosen.reason = reason
         chosen.save(update_fields=["state", "published_at", "published_by", "reason"])
-        shelf.turn("catalogue")
+        shelf.turn(kept.CATALOGUE)
 
 
 def discard(rule_set: RuleSet) -> None:

@@ -233,7 +233,7 @@ def _audiences(*, now: datetime) -> tuple[list[Audience], int]:
         for kind, count in counts.items()
         for audience in _of_kind(kind, alike.get(kind, ()), count, tuple(examples[kind]), now=now)
     )
-    return [Audience(_("strangers"), "", None), *known, *_houses()], readers
+    return [Audience(_("strangers"), "", None), *known, *_institutions()], readers
 
 
 def _of_kind(
@@ -262,7 +262,7 @@ def _honoured(grant: Grant, *, at: datetime) -> Grant:
     return grant
 
 
-def _houses() -> Iterator[Audience]:
+def _institutions() -> Iterator[Audience]:
     """Yield the readers of institutions, of all together that open the same."""
     rows = Institution.objects.filter(is_active=True).order_by("name")
     by_products: dict[tuple[str, ...], list[str]] = defaultdict(list)

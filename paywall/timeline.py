@@ -65,8 +65,8 @@ def _moments(reader: User, article: Article, *, until: datetime) -> Iterator[dat
             yield row.superseded_at
     for opening in GiftOpening.objects.filter(reader=reader, gift__article=article.pk).select_related("gift"):
         yield from filter(None, (opening.accepted_at, opening.gift.expires_at, opening.gift.revoked_at))
-    if (house := places.of(article).by_email(reader.email)) is not None:
-        yield from filter(None, (house.right.since, house.right.until))
+    if (home := places.of(article).by_email(reader.email)) is not None:
+        yield from filter(None, (home.right.since, home.right.until))
     spent = FreeRead.objects.filter(wallet__reader=reader, spent_at__lte=until)
     reads = tuple(spent.values_list("spent_at", "recorded_at"))
     for version in RuleSet.objects.filter(published_at__lte=until):

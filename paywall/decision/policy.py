@@ -47,6 +47,10 @@ class Decision:
         """How much may be seen: the reason fixes it."""
         return self.reason.access
 
+    def is_paid_for(self, *, at: datetime) -> bool:
+        """Whether a free read was spent on the article before, and still counts."""
+        return self.meter is not None and self.meter.has_counted(at=at)
+
 
 def unpublished(facts: Facts) -> Reason | None:
     """Refuse an article that is not yet, or no longer, published."""

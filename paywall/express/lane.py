@@ -21,16 +21,16 @@ from accounts import clock, identity, shelf
 from accounts.errors import AccountsError
 from accounts.identity import Identity
 from accounts.shelf import Found
-from paywall import access, answers
+from paywall import access, answers, kept
 from paywall.decision.policy import Decision
-from paywall.decision.reasons import Access, Reason, Remedy
+from paywall.decision.reasons import Reason
 from paywall.express import filling, questions
-from paywall.express.clothes import Headers, Wardrobe
+from paywall.express.headers import Headers, LearnedHeaders
 from paywall.express.questions import Kind, Question
 from paywall.express.snapshots import Kept, NotKept, Snapshot
 from paywall.express.stock import Stock
 from paywall.models import Article
-from paywall.serializers.decisions import written
+from paywall.serializers.decisions import decision_data, headers_of, status_of
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -63,7 +63,7 @@ class ExpressLane:
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
         self._stock = Stock()
-        self._wardrobe = Wardrobe()
+        self._learned = LearnedHeaders()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
@@ -72,7 +72,7 @@ class ExpressLane:
             return self._application(environ, start_response)
         answer = self._tried(question)
         if answer is None:
-            learning = self._wardrobe.learning(question.kind, environ, start_response)
+            learning = self._learned.learning(question.kind, environ, start_response)
             return self._application(environ, learning)
         start_response(f"{answer.status.value} {answer.status.phrase}", answer.headers)
         return [answer.body]
@@ -93,7 +93,7 @@ class ExpressLane:
         if snapshot is not None:
             who = replace(who, reader=snapshot.reader())
         decision = access.glance(who, article, source=Kept(snapshot), now=now)
-        _refuse_unless_settled(decision, who, kind=question.kind, now=now)
+        _require_settled(decision, who, kind=question.kind, now=now)
         return self._worded(question, who, article, decision, now=now)
 
     def _at_hand(
@@ -105,34 +105,39 @@ class ExpressLane:
         """
         key = _key(question, who)
         named = self._stock.named(question)
-        found = shelf.look(key, f"article:{named.article}", "catalogue", "paths") if named else None
-        if named and found is None:
-            raise NotKept  # Redis does not answer: nothing can be laid in either
-        own, catalogue, paths = found.stamps if found is not None else (None, None, None)
-        article = self._stock.article(named.article, stamps=(own, catalogue)) if named else None
-        snapshot = _snapshot(found, catalogue, now=now) if found is not None else None
-        is_new = who.set_device and question.session is None
-        if named and article is not None and named.is_so(paths) and (snapshot is not None or is_new):
-            return article, snapshot
+        if named is not None:
+            found = shelf.look(key, kept.of_article(named.article_id), kept.CATALOGUE, kept.PATHS)
+            if found is None:
+                raise NotKept  # Redis does not answer: nothing can be laid in either
+            own, catalogue, paths = found.stamps
+            article = self._stock.article(named.article_id, stamps=(own, catalogue))
+            snapshot = _snapshot(found, catalogue)
+            is_new = who.set_device and question.session is None
+            if article is not None and named.still_leads(paths) and (snapshot is not None or is_new):
+                return article, snapshot
         self._lay_in(question, who, key, now=now)
         raise NotKept
 
     def _lay_in(self, question: Question, who: Identity, key: str, *, now: datetime) -> None:
         """Fetch what was missing, outside of any request of Django's; nobody pays twice for what cannot be kept."""
-        if self._stock.is_vain(key) or self._stock.is_vain(f"article:{question.article}"):
+        if self._stock.is_vain(key) or self._stock.is_vain(kept.of_article(question.article_id)):
             return
         if not transaction.get_connection().in_atomic_block:  # which only a test has open, in front of Django
             close_old_connections()
-        wanted = question.article or filling.path(self._stock, question.uris)
+        wanted = question.article_id or filling.address(self._stock, question.uris)
         laid = filling.article(self._stock, wanted) if wanted else None
-        if laid is not None and not filling.somebody(question.session, who, key, *laid, now=now):
+        if laid is None:
+            return
+        article, catalogue = laid
+        session = question.session
+        if not filling.somebody(who, session=session, key=key, article=article, catalogue=catalogue, now=now):
             self._stock.note_vain(key)
 
     def _worded(
         self, question: Question, who: Identity, article: Article, decision: Decision, *, now: datetime
     ) -> _Answer | None:
-        status = _status(decision) if question.kind is Kind.CHECK else HTTPStatus.OK
-        learned = self._wardrobe.headers(question.kind, question.request.META, status=status)
+        status = status_of(decision) if question.kind is Kind.CHECK else HTTPStatus.OK
+        learned = self._learned.headers(question.kind, question.request.META, status=status)
         if learned is None:
             return None
         body = b""
@@ -140,7 +145,7 @@ class ExpressLane:
             language = translation.get_language() or ""
             if question.kind is Kind.PEEK:
                 answer = answers.to(who.reader, article, decision, now=now)
-                body = JSONRenderer().render(written(answer))
+                body = JSONRenderer().render(decision_data(answer))
         headers = [*learned, ("Content-Language", language), *_of_this_answer(question, decision, who, body)]
         return _Answer(status, headers, body)
 
@@ -158,41 +163,34 @@ def _stranger(question: Question) -> Identity:
 def _key(question: Question, who: Identity) -> str:
     session = question.session
     if session is None:
-        return f"device:{who.device}"
+        return shelf.of_device(who.device or "")
     return f"session:{session.stored_key(session.session_key or '')}"
 
 
-def _snapshot(found: Found, catalogue: bytes | None, *, now: datetime) -> Snapshot | None:
-    """Return what was kept, if it holds by now and under this stamp of the catalogue."""
+def _snapshot(found: Found, catalogue: bytes | None) -> Snapshot | None:
+    """Return what was kept, if it was read under this stamp of the catalogue."""
     if found.kept is None or catalogue is None:
         return None
     snapshot = Snapshot.from_bytes(found.kept)
-    return snapshot if now < snapshot.until and snapshot.catalogue == catalogue.decode() else None
+    return snapshot if snapshot.catalogue == catalogue.decode() else None
 
 
-def _refuse_unless_settled(decision: Decision, who: Identity, *, kind: Kind, now: datetime) -> None:
-    """Let through what nothing follows from.
+def _require_settled(decision: Decision, who: Identity, *, kind: Kind, now: datetime) -> None:
+    """Go on only with an answer that may rest on what is kept, and that spends nothing.
 
-    :raises NotKept: the answer is one that only the ordinary way may give.
+    :raises NotKept: it is another.
     """
     settled = _OPEN if who.reader is not None else _OPEN | _CLOSED_TO_STRANGERS
-    is_spent = decision.meter is not None and decision.meter.has_counted(at=now)
-    would_spend = kind is Kind.CHECK and decision.reason is Reason.METERED and not is_spent
+    is_metered = decision.reason is Reason.METERED
+    would_spend = kind is Kind.CHECK and is_metered and not decision.is_paid_for(at=now)
     if decision.reason not in settled or would_spend:
         raise NotKept
-
-
-def _status(decision: Decision) -> HTTPStatus:
-    if decision.access is Access.FULL:
-        return HTTPStatus.NO_CONTENT
-    return HTTPStatus.UNAUTHORIZED if Remedy.LOG_IN in decision.remedies else HTTPStatus.FORBIDDEN
 
 
 def _of_this_answer(question: Question, decision: Decision, who: Identity, body: bytes) -> Headers:
     headers = [("Content-Length", str(len(body)))]
     if question.kind is Kind.CHECK:
-        reason = decision.reason
-        headers += [("X-Paywall-Reason", reason.value), ("X-Paywall-Access", reason.access.value)]
+        headers += headers_of(decision.reason).items()
     if who.set_device:
         handed_out = HttpResponse()
         identity.remember(handed_out, who)

@@ -41,12 +41,12 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Who asks what. `article` is empty for a check, which names addresses (`uris`) instead."""
+    """Who asks what. `article_id` is empty for a check, which names addresses (`uris`) instead."""
 
     kind: Kind
     request: WSGIRequest
     session: SessionStore | None  # whose key was presented, unchecked
-    article: str = ""
+    article_id: str = ""
     uris: tuple[str, ...] = ()
 
 
@@ -62,7 +62,7 @@ def of(environ: WSGIEnvironment) -> Question | None:
     if len(given) > 1 or (given and (session is None or not session.session_key)):
         return None  # of two kinds, of another kind, or no key at all: for those to refuse who do
     if peek is not None:
-        return Question(Kind.PEEK, request, session, article=peek[1])
+        return Question(Kind.PEEK, request, session, article_id=peek[1])
     names = ("HTTP_X_ORIGINAL_URI", "HTTP_X_FORWARDED_URI")
     uris = tuple(uri for name in names if (uri := environ.get(name)))
     return Question(Kind.CHECK, request, session, uris=uris) if uris else None

@@ -25,11 +25,10 @@ class NotKept(Exception):
 class Snapshot:
     """Somebody as of one moment.
 
-    It says nothing at or after `until`, and nothing of free reads where the `catalogue` (its stamp) is another. Of a
-    reader's rights it holds those without any trouble: what has to be told about trouble is read from the database.
+    It says nothing where the `catalogue` (its stamp) is another. Of a reader's rights it holds those without trouble:
+    what has to be told about trouble is read from the database.
     """
 
-    until: datetime
     catalogue: str
     public_id: str = ""  # empty for a device
     language: str = ""
@@ -39,7 +38,6 @@ class Snapshot:
     def to_bytes(self) -> bytes:
         """Return it as it is kept."""
         written = {
-            "until": self.until.isoformat(),
             "catalogue": self.catalogue,
             "public_id": self.public_id,
             "language": self.language,
@@ -53,7 +51,6 @@ class Snapshot:
         """Return what was kept."""
         written = json.loads(kept)
         return cls(
-            until=datetime.fromisoformat(written["until"]),
             catalogue=written["catalogue"],
             public_id=written["public_id"],
             language=written["language"],
@@ -62,7 +59,10 @@ class Snapshot:
         )
 
     def reader(self) -> User | None:
-        """Return the reader, with no more than a decision and its wording look at; None for a device."""
+        """Return the reader with public id and language only; None for a device.
+
+        All else is a default: whoever is staff, blocked or of an institution is not kept (`filling`).
+        """
         return User(public_id=self.public_id, language=self.language) if self.public_id else None
 
 
@@ -80,10 +80,8 @@ class Kept:
         self, who: Identity, wanted: Iterable[str], *, terms: MeterTerms, now: datetime
     ) -> dict[str, MeterReading]:
         """Return the readings that the kept free reads give."""
-        is_new = who.reader is None and who.set_device
-        return metering.readings(
-            {} if is_new else self._held().reads, who, wanted, terms=terms, now=now
-        )  # fmt: skip
+        reads = {} if who.has_no_past else self._held().reads
+        return metering.readings(reads, who, wanted, terms=terms, now=now)
 
     def proves(self, reader: User) -> bool:
         """Not kept: whose address an institution knows is asked about properly."""

@@ -19,20 +19,20 @@ _MOST = 5_000
 class Named:
     """The article that a question is about; where an address led to it, under which stamp of all paths."""
 
-    article: str
+    article_id: str
     paths: bytes | None = None
-    at: float = math.inf
+    laid_in_at: float = math.inf  # of the process's own clock
 
-    def is_so(self, paths: bytes | None) -> bool:
+    def still_leads(self, paths: bytes | None) -> bool:
         """Whether the address still leads there, given the stamp of all paths by now."""
-        return self.paths is None or (self.paths == paths and not _is_old(self.at))
+        return self.paths is None or (self.paths == paths and not _is_old(self.laid_in_at))
 
 
 @dataclass(frozen=True, slots=True)
-class _Shelved:
+class _Stocked:
     article: Article
     stamps: tuple[bytes, bytes]
-    at: float
+    laid_in_at: float
 
 
 class Stock:
@@ -42,22 +42,21 @@ class Stock:
     """
 
     def __init__(self) -> None:
-        self._articles: dict[str, _Shelved] = {}
+        self._articles: dict[str, _Stocked] = {}
         self._paths: dict[str, Named] = {}
         self._vain: dict[str, float] = {}
 
     def named(self, question: Question) -> Named | None:
         """Return which article a question is about; None where that is not known here."""
         if question.kind is Kind.PEEK:
-            return Named(question.article)
-        paths = {articles.path_of(uri) for uri in question.uris}
-        path = paths.pop() if len(paths) == 1 else None
+            return Named(question.article_id)
+        path = articles.one_path(question.uris)
         return self._paths.get(path) if path is not None else None
 
     def article(self, article_id: str, *, stamps: tuple[bytes | None, bytes | None]) -> Article | None:
         """Return an article if it was fetched under these stamps, its own and the catalogue's, and not long ago."""
         found = self._articles.get(article_id)
-        if found is None or found.stamps != stamps or _is_old(found.at):
+        if found is None or found.stamps != stamps or _is_old(found.laid_in_at):
             return None
         return found.article
 
@@ -65,7 +64,7 @@ class Stock:
         """Lay in an article that was fetched after these stamps were read."""
         if len(self._articles) >= _MOST:
             self._articles = {}
-        self._articles[article.id] = _Shelved(article, stamps, time.monotonic())
+        self._articles[article.id] = _Stocked(article, stamps, time.monotonic())
 
     def put_at(self, path: str, article_id: str, *, stamp: bytes) -> None:
         """Remember which article lies at a path."""
@@ -84,5 +83,5 @@ class Stock:
         self._vain[key] = time.monotonic()
 
 
-def _is_old(at: float) -> bool:
-    return time.monotonic() - at > shelf.LONGEST.total_seconds()
+def _is_old(laid_in_at: float) -> bool:
+    return time.monotonic() - laid_in_at > shelf.LONGEST.total_seconds()

@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import shelf
-from paywall import networks
+from paywall import kept, networks
 from paywall.networks import NetworkRefused
 
 # Where anybody gets an address.
@@ -65,7 +65,7 @@ class DirectoryVersion(models.Model):
     def renew(cls) -> None:
         """Say that something changed."""
         cls.objects.update_or_create(pk=cls.ONLY, defaults={"key": new_key()})
-        shelf.turn("catalogue")
+        shelf.turn(kept.CATALOGUE)
 
 
 class Institution(models.Model):

@@ -10,13 +10,15 @@ from rest_framework.response import Response
 
 from accounts import clock
 from paywall import access, answers, articles
-from paywall.decision.reasons import Access, Reason, Remedy
+from paywall.decision.reasons import Reason
 from paywall.serializers.decisions import (
     BatchAnswerSerializer,
     BatchSerializer,
     DecisionSerializer,
     ReadSerializer,
-    written,
+    decision_data,
+    headers_of,
+    status_of,
 )
 from paywall.views.personal import ON_BEHALF, PersonalView
 
@@ -42,7 +44,7 @@ class AccessView(PersonalView):
         gift = request.query_params.get("gift", "")
         decision = access.peek(self.who, article, now=now, gift=gift)
         answer = answers.to(self.who.reader, article, decision, now=now, gift=gift)
-        return Response(written(answer))
+        return Response(decision_data(answer))
 
 
 class ReadView(PersonalView):
@@ -65,7 +67,7 @@ class ReadView(PersonalView):
         gift = request.query_params.get("gift", "")
         reading = access.read(self.who, article, now=now, gift=gift)
         told = answers.to(self.who.reader, article, reading.decision, now=now, gift=gift)
-        answer = written(told)
+        answer = decision_data(told)
         text = {"body": reading.body} if reading.body is not None else {"teaser": reading.teaser}
         return Response({**answer, **text})
 
@@ -123,13 +125,8 @@ class CheckView(PersonalView):
             return _passed(HTTPStatus.FORBIDDEN, Reason.UNPUBLISHED)
         # What passes is read: here a free read is spent, and never twice for one article.
         decision = access.spend(self.who, article, now=now)
-        if decision.access is Access.FULL:
-            return _passed(HTTPStatus.NO_CONTENT, decision.reason)
-        sign_in_first = Remedy.LOG_IN in decision.remedies
-        return _passed(HTTPStatus.UNAUTHORIZED if sign_in_first else HTTPStatus.FORBIDDEN, decision.reason)
+        return _passed(status_of(decision), decision.reason)
 
 
 def _passed(status: HTTPStatus, reason: Reason) -> Response:
-    # Plain text, as PEP 3333 asks: not every server takes a member of an enumeration for it.
-    headers = {"X-Paywall-Reason": reason.value, "X-Paywall-Access": reason.access.value}
-    return Response(status=status, headers=headers)
+    return Response(status=status, headers=headers_of(reason))

@@ -27,7 +27,7 @@ from paywall.serializers.articles import (
     PageQuerySerializer,
     StatementSerializer,
 )
-from paywall.serializers.decisions import written
+from paywall.serializers.decisions import decision_data
 from paywall.views.personal import ON_BEHALF, PersonalView
 
 _ID_LENGTH = Article._meta.get_field("id").max_length or 0
@@ -53,7 +53,7 @@ class ArticleView(PersonalView):
         decision = access.peek(self.who, article, now=now)
         answer = answers.to(self.who.reader, article, decision, now=now)
         face = _face(article) if decision.access is not Access.NONE else _no_face(article)
-        return Response({**face, "access": written(answer)})
+        return Response({**face, "access": decision_data(answer)})
 
     @extend_schema(
         operation_id="article_state",

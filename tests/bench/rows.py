@@ -56,7 +56,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class _Visit:
-    """Somebody before an article; `url_of` other articles of the same sort by number."""
+    """Somebody before an article; `sort` is the sort of article that a batch asks for."""
 
     cookies: str
     article: str

@@ -26,7 +26,6 @@ class Stage:
 
     title: str
     folder: Path
-    readers: int
     asking: Cast
     asking_naive: Cast
     programs: tuple[Program, ...]
@@ -78,7 +77,6 @@ def _seeded(ground: _Ground, *, folder: Path, readers: int) -> Stage:
     return Stage(
         title=f"{ground.title}, {readers:,} readers",
         folder=folder,
-        readers=readers,
         asking=cast.from_json(asking),
         asking_naive=cast.from_json(asking_naive),
         programs=(Program("floor", FLOOR, naive), Program("naive", NAIVE, naive), *own),

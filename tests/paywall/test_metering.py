@@ -32,7 +32,7 @@ def read(client: Client, article_id: str) -> Any:
 
 
 def used(identity: Identity, *, terms: MeterTerms = MONTH, now: Any = NOON) -> int:
-    return metering.read(identity, "-", terms=terms, now=now).used(at=now)
+    return metering.read_many(identity, ("-",), terms=terms, now=now)["-"].used(at=now)
 
 
 def sign_in_here(client: Client, who: User) -> None:
@@ -145,7 +145,7 @@ class TestWindows:
         for name in "abc":
             metering.spend(SOMEBODY, name, terms=MONTH, now=NOON)
         lower = MeterTerms(1, 1, CalendarMonth())
-        found = metering.read(SOMEBODY, "c", terms=lower, now=NOON)
+        found = metering.read_many(SOMEBODY, ("c",), terms=lower, now=NOON)["c"]
         assert (found.remaining(at=NOON), found.opens(at=NOON)) == (0, True)
 
 

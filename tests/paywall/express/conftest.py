@@ -30,10 +30,11 @@ class Answer:
     headers: dict[str, str]
     body: bytes
     statements: int
+    was_handed_on: bool  # to Django
 
     @property
     def is_express(self) -> bool:
-        return self.statements == 0
+        return not self.was_handed_on and self.statements == 0
 
     @property
     def told(self) -> dict[str, Any]:
@@ -52,7 +53,14 @@ class Web:
     """The application behind the lane."""
 
     def __init__(self) -> None:
-        self._application = ExpressLane(get_wsgi_application())
+        self._handed_on = 0
+        django: Any = get_wsgi_application()
+
+        def behind(environ: Any, start_response: Any) -> Any:
+            self._handed_on += 1
+            return django(environ, start_response)
+
+        self._application = ExpressLane(behind)
 
     def browser(self, who: User | None = None) -> Browser:
         """Return somebody's browser, which has been here before."""
@@ -78,12 +86,19 @@ class Web:
         def start_response(*told: Any) -> Any:
             got.extend(told)
 
+        before = self._handed_on
         with CaptureQueriesContext(connection) as captured:
             response: Any = self._application(environ, start_response)
             body = b"".join(response)
             if hasattr(response, "close"):
                 response.close()
-        return Answer(int(got[0].split()[0]), dict(got[1]), body, len(captured.captured_queries))
+        return Answer(
+            status=int(got[0].split()[0]),
+            headers=dict(got[1]),
+            body=body,
+            statements=len(captured.captured_queries),
+            was_handed_on=self._handed_on != before,
+        )
 
 
 class Browser:

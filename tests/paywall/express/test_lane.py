@@ -169,6 +169,7 @@ class TestTheOrdinaryWay:
         assert warm(browser.peek).is_express
         for headers in ODD:
             asked = [browser.peek(**headers) for _ in range(3)]
+            assert not any(answer.is_express for answer in asked), headers
             settings.EXPRESS_LANE = False
             asked.append(browser.peek(**headers))
             settings.EXPRESS_LANE = True
@@ -250,7 +251,7 @@ class TestVoidAtOnce:
         sessions.end_others(mara, but=None)
         assert reading.check().status == 401
 
-    def test_a_session_that_ran_out(self, reading: Browser, mara: User) -> None:
+    def test_a_session_whose_row_is_gone(self, reading: Browser, mara: User) -> None:
         Session.objects.filter(reader=mara).delete()
         assert reading.check().status == 401
 
@@ -434,4 +435,5 @@ class TestWhatAnAttackerTries:
         assert warm(browser.check).is_express
         later = time.monotonic() + shelf.LONGEST.total_seconds() + 1
         monkeypatch.setattr(time, "monotonic", lambda: later)
+        assert warm(browser.peek).is_express  # the article is fresh again, the address is not
         assert not browser.check().is_express
