@@ -12,14 +12,12 @@ from datetime import datetime
 
 from accounts.identity import Identity
 from accounts.models import User
-from paywall import entitlements, explanation, gathering, gifts, metering, places, rules, signals, usage
-from paywall.crawlers import claims
-from paywall.decision.facts import Facts, GiftPass
+from paywall import entitlements, explanation, gathering, gifts, metering, signals, usage
 from paywall.decision.policy import Decision, decide
 from paywall.decision.reasons import Access, Reason
 from paywall.explanation import Explanation
 from paywall.gathering import DATABASE, Source
-from paywall.models import Article, Entitlement, GiftOpening
+from paywall.models import Article, GiftOpening
 
 # The refusals that a payment ends.
 _CURABLE = frozenset(
@@ -124,7 +122,7 @@ def explain(
     rows = entitlements.known(reader, at=known_at) if reader is not None else ()
     opening = _opening_as_of(reader, article, at=at, known_at=known_at)
     who = Identity(reader, network=network, agent=agent)
-    facts = _facts_as_of(who, article, rows, opening, at=at, known_at=known_at)
+    facts = gathering.facts_as_of(who, article, rows, opening, at=at, known_at=known_at)
     return explanation.of(
         decide(facts),
         facts=facts,
@@ -141,38 +139,14 @@ def as_of(reader: User | None, article: Article, *, at: datetime) -> Decision:
     """Return what was decided at `at`, by what we knew then, for somebody who came from nowhere in particular."""
     rows = entitlements.known(reader, at=at) if reader is not None else ()
     opening = _opening_as_of(reader, article, at=at, known_at=at)
-    return decide(_facts_as_of(Identity(reader), article, rows, opening, at=at, known_at=at))
+    who = Identity(reader)
+    return decide(gathering.facts_as_of(who, article, rows, opening, at=at, known_at=at))
 
 
 def _opening_as_of(
     reader: User | None, article: Article, *, at: datetime, known_at: datetime
 ) -> GiftOpening | None:
     return gifts.as_of(reader, article.id, at=at, known_at=known_at) if reader is not None else None
-
-
-def _facts_as_of(
-    who: Identity,
-    article: Article,
-    rows: Iterable[Entitlement],
-    opening: GiftOpening | None,
-    *,
-    at: datetime,
-    known_at: datetime,
-) -> Facts:
-    grants = tuple(map(entitlements.grant_of, rows))
-    # What nobody has published yet decides nothing, also where a later moment is asked about.
-    facts = gathering.bare(article, who.reader, book=rules.as_of(min(at, known_at)), now=at)
-    facts = replace(facts, grants=grants)
-    facts = gathering.with_places(who, [facts], directory=places.of(article), source=DATABASE)[0]
-    if (claim := claims.of(who, article)) is not None and gathering.is_refused(facts):
-        facts = replace(facts, crawler=claims.find(claim, now=at).right)
-    if opening is not None:
-        facts = replace(facts, gift=GiftPass(opening.gift.expires_at))
-    terms = facts.rules.meter
-    if terms is None or not gathering.asks_meter(facts):
-        return facts
-    meter = metering.as_of(who.reader, article.id, terms=terms, at=at, known_at=known_at)
-    return replace(facts, meter=meter)
 
 
 def _doubted(decision: Decision, identity: Identity, *, now: datetime) -> Decision:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
-from paywall import articles, rules
+from paywall import gathering, rules
 from paywall.decision.facts import (
     CrawlerPass,
     Facts,
@@ -38,7 +38,7 @@ class Perspective:
 
 def of(article: Article, *, now: datetime) -> tuple[Perspective, ...]:
     """Return what a stranger, a registered reader, a subscriber in each standing, a guest … see of an article now."""
-    bare = Facts(now=now, article=articles.facts_of(article), rules=rules.of(article))
+    bare = gathering.bare(article, None, book=rules.of(article), now=now)
     return tuple(Perspective(name, decide(facts)) for name, facts in _everybody(bare))
 
 
