@@ -67,7 +67,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "accounts/shelf.py",
         "redis.call('GET', kept[1]) == kept[2]",
         "true",
-        "../paywall/express/test_lane.py",
+        "races/test_r9_flips.py",
     ),
     Mutation(
         "what was read before a change is not kept after it",
