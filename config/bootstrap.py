@@ -11,8 +11,10 @@ import hashlib
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -63,8 +65,31 @@ def run_tests(arguments: Sequence[str]) -> NoReturn:
     elif chosen[:1] == ["bench"]:
         program, chosen = ["-m", "tests.bench"], chosen[1:]
     os.chdir(ROOT)
+    if (
+        not chosen
+        and program == ["-m", "pytest"]
+        and (os.cpu_count() or 1) > 1
+        and "DATABASE_URL" not in os.environ
+    ):
+        sys.exit(_run_side_by_side())
     command = [sys.executable, *program, *chosen]
     os.execv(sys.executable, command)  # noqa: S606  pytest takes over this process
+
+
+def _run_side_by_side() -> int:
+    """Run the short proofs beside the other tests, each with an SQLite of its own; tell of them when both are done."""
+    pytest = [sys.executable, "-m", "pytest"]
+    with tempfile.TemporaryFile() as told:
+        proofs = subprocess.Popen([*pytest, "tests/proofs"], stdout=told, stderr=subprocess.STDOUT)  # noqa: S603
+        try:
+            failed = subprocess.call([*pytest, "--ignore", "tests/proofs"])  # noqa: S603
+            failed |= proofs.wait()
+        finally:
+            proofs.terminate()  # who is interrupted leaves nothing running
+            proofs.wait()
+        told.seek(0)
+        shutil.copyfileobj(told, sys.stdout.buffer)
+    return failed
 
 
 def demo_ports(argv: Sequence[str]) -> tuple[int, int, int]:
