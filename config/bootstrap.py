@@ -26,6 +26,8 @@ _LOCK = ROOT / "uv.lock"
 _STAMP = VENV / ".lock-stamp"
 _MAKES_ENVIRONMENT = {"demo", "test"}
 _FIRST_PORT = 8000
+# The others keep an eye on time.
+_HALF_OF_THE_PROOFS = ("tests/proofs/leaks", "tests/proofs/odd_input", "tests/proofs/races")
 
 
 def ensure_environment(argv: Sequence[str]) -> None:
@@ -65,28 +67,34 @@ def run_tests(arguments: Sequence[str]) -> NoReturn:
     elif chosen[:1] == ["bench"]:
         program, chosen = ["-m", "tests.bench"], chosen[1:]
     os.chdir(ROOT)
-    if (
-        not chosen
-        and program == ["-m", "pytest"]
-        and (os.cpu_count() or 1) > 1
-        and "DATABASE_URL" not in os.environ
-    ):
-        sys.exit(_run_side_by_side())
+    if program == ["-m", "pytest"] and (apart := _apart(chosen)):
+        sys.exit(_run_side_by_side(chosen, apart))
     command = [sys.executable, *program, *chosen]
     os.execv(sys.executable, command)  # noqa: S606  pytest takes over this process
 
 
-def _run_side_by_side() -> int:
-    """Run the short proofs beside the other tests, each with an SQLite of its own; tell of them when both are done."""
+def _apart(chosen: Sequence[str]) -> Sequence[str]:
+    """Return which folders of all that is to be run make about half of the time, where halves can run side by side.
+
+    Both would use one Postgres, if one was named.
+    """
+    if (os.cpu_count() or 1) < 2 or "DATABASE_URL" in os.environ:
+        return ()
+    return {(): ("tests/proofs",), ("tests/proofs",): _HALF_OF_THE_PROOFS}.get(tuple(chosen), ())
+
+
+def _run_side_by_side(chosen: Sequence[str], apart: Sequence[str]) -> int:
+    """Run the tests of some folders beside the others, each with an SQLite of its own; tell of them at the end."""
     pytest = [sys.executable, "-m", "pytest"]
+    rest = [*chosen, *(f"--ignore={folder}" for folder in apart)]
     with tempfile.TemporaryFile() as told:
-        proofs = subprocess.Popen([*pytest, "tests/proofs"], stdout=told, stderr=subprocess.STDOUT)  # noqa: S603
+        beside = subprocess.Popen([*pytest, *apart], stdout=told, stderr=subprocess.STDOUT)  # noqa: S603
         try:
-            failed = subprocess.call([*pytest, "--ignore", "tests/proofs"])  # noqa: S603
-            failed |= proofs.wait()
+            failed = subprocess.call([*pytest, *rest])  # noqa: S603
+            failed |= beside.wait()
         finally:
-            proofs.terminate()  # who is interrupted leaves nothing running
-            proofs.wait()
+            beside.terminate()  # who is interrupted leaves nothing running
+            beside.wait()
         told.seek(0)
         shutil.copyfileobj(told, sys.stdout.buffer)
     return failed

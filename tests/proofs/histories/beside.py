@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,8 @@ from tests.proofs.histories.crowd import Crowd
 HISTORIES = int(os.environ.get("HISTORIES") or extent(ordinary=50, full=20_000))
 FIRST = int(os.environ.get("HISTORY_SEED") or 1)
 SEEDS = range(FIRST, FIRST + HISTORIES)
+# Where what came of them is written down; a later run of the same code goes on from there.
+FILE = os.environ.get("HISTORY_FILE", "")
 # One that was printed, to be lived through again.
 GIVEN = moves.read(os.environ.get("HISTORY", ""))
 # More than these are worth processes of their own.
@@ -27,7 +30,7 @@ def histories(request: pytest.FixtureRequest) -> Iterator[Crowd | None]:
     if not is_wanted or GIVEN or HISTORIES <= _FEW:
         yield None
         return
-    crowd = Crowd(SEEDS)
+    crowd = Crowd(SEEDS, file=Path(FILE) if FILE else None)
     yield crowd
     crowd.disperse()
 

@@ -5,7 +5,7 @@ second, while events are lost, doubled, late and in any order, calls of ours fai
 are so slow that the world or another worker overtakes a look, and workers die.
 
 `HISTORIES=500 HISTORY_SEED=1` says how many, and from which seed; `HISTORY='buy …; deliver …'` lives through one that
-was printed.
+was printed. With `HISTORY_FILE=…` many are written down as they end, and a run that was ended goes on where it was.
 """
 
 from __future__ import annotations

@@ -66,7 +66,8 @@ def test_r11_poison_is_given_up_and_holds_back_no_other(installation: Installati
     )
     assert kills == TRIES_SEEN, starts
     assert all(count <= TRIES_SEEN for count in starts.values()), starts
-    assert starts["refused"] + starts["trips"] > 0, "a kill was always first"
+    if TRIES_SEEN == TRIES:  # of one try each a kill may always be first
+        assert starts["refused"] + starts["trips"] > 0, "a kill was always first"
     assert poison.states() == {"dead"}
     assert silent == []
     assert max(others.waited) <= SECONDS_FOR_OTHERS
