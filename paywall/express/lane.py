@@ -92,14 +92,19 @@ class ExpressLane:
         article, snapshot = self._at_hand(question, who, now=now)
         if snapshot is not None:
             who = replace(who, reader=snapshot.reader())
-        decision = access.glance(who, article, source=Kept(snapshot), now=now)
+        try:
+            decision = access.glance(who, article, source=Kept(snapshot), now=now)
+        except NotKept:
+            if snapshot is None:  # a device whose free reads matter here
+                self._lay_in(question, who, _key(question, who), now=now)
+            raise
         _require_settled(decision, who, kind=question.kind, now=now)
         return self._worded(question, who, article, decision, now=now)
 
     def _at_hand(
         self, question: Question, who: Identity, *, now: datetime
     ) -> tuple[Article, Snapshot | None]:
-        """Return the article and whoever asks, both as they are; None for a device that has no past.
+        """Return the article and whoever asks, both as they are; None for a device of which nothing is kept.
 
         :raises NotKept: something is missing, which is laid in for the next time.
         """
@@ -112,8 +117,8 @@ class ExpressLane:
             own, catalogue, paths = found.stamps
             article = self._stock.article(named.article_id, stamps=(own, catalogue))
             snapshot = _snapshot(found, catalogue)
-            is_new = who.set_device and question.session is None
-            if article is not None and named.still_leads(paths) and (snapshot is not None or is_new):
+            is_known = snapshot is not None or question.session is None
+            if article is not None and named.still_leads(paths) and is_known:
                 return article, snapshot
         self._lay_in(question, who, key, now=now)
         raise NotKept

@@ -437,3 +437,9 @@ class TestWhatAnAttackerTries:
         monkeypatch.setattr(time, "monotonic", lambda: later)
         assert warm(browser.peek).is_express  # the article is fresh again, the address is not
         assert not browser.check().is_express
+
+
+@pytest.mark.usefixtures("vote")
+def test_a_stranger_whom_nobody_asked_about_is_answered_at_once(web: Web) -> None:
+    warm(web.browser().peek)
+    assert web.browser().peek().is_express
