@@ -1,7 +1,6 @@
 """May this reader see this article? Has the facts gathered, lets the policy decide, and hands out what it allows.
 
-`peek`, `read`, `check_many` and `explain` are one decision asked in four ways. Nothing else in the project hands
-out a body.
+All its questions are one decision. Nothing else in the project hands out a body.
 """
 
 from __future__ import annotations
