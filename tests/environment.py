@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 _var = Path(tempfile.mkdtemp(prefix="paywall-tests-"))
+atexit.register(shutil.rmtree, _var, ignore_errors=True)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ["DEBUG"] = "1"
