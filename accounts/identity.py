@@ -21,7 +21,7 @@ from rest_framework.request import Request
 from accounts.errors import AddressUnreadable, ReaderUnknown
 from accounts.models import User
 
-DEVICE_HEADER = "X-Device-Id"
+_DEVICE_META = "HTTP_X_DEVICE_ID"  # as WSGI names `X-Device-Id`
 # What a site, which asks from an address of its own, may say of the reader it asks for.
 READER_ADDRESS_HEADER = "X-Reader-Address"
 READER_AGENT_HEADER = "X-Reader-Agent"
@@ -72,26 +72,28 @@ def of(request: HttpRequest | Request) -> Identity:
     plain = request._request if isinstance(request, Request) else request  # noqa: SLF001  DRF has no public name
     site = request.auth if isinstance(request, Request) and isinstance(request.auth, SiteKey) else None
     if site is not None:
-        token = _presented_device(plain)
+        token, device = _presented_device(plain)
         reader = _named_reader(plain)
         return Identity(
             reader,
-            device=_device_id(token),
+            device=device,
             site=site.name,
             device_token=token,
             network=_stated_network(plain),
             agent=plain.headers.get(READER_AGENT_HEADER, ""),
         )
     reader = request.user if isinstance(request.user, User) else None
-    presented = _presented_device(plain)
-    token = presented or _new_device(plain)
+    token, device = _presented_device(plain)
+    is_new = token is None
+    if is_new:
+        token, device = _new_device(plain)
     return Identity(
         reader,
-        device=_device_id(token),
+        device=device,
         device_token=token,
-        set_device=presented is None,
+        set_device=is_new,
         network=network_of(plain),
-        agent=plain.headers.get("User-Agent", ""),
+        agent=plain.META.get("HTTP_USER_AGENT", ""),
     )
 
 
@@ -113,7 +115,7 @@ def hops_of(request: HttpRequest) -> list[str]:
 
 def presented_device(request: HttpRequest) -> str | None:
     """Return the id of the device that `request` comes from if we gave it out before; never makes a new one."""
-    return _device_id(_presented_device(request))
+    return _presented_device(request)[1]
 
 
 def remember(response: HttpResponseBase, identity: Identity) -> None:
@@ -134,12 +136,13 @@ def _signer() -> signing.Signer:
     return signing.Signer(salt="accounts.device")
 
 
-def _presented_device(request: HttpRequest) -> str | None:
-    """Return the device token of the request if we signed it; a made-up one counts as none."""
-    for token in (request.headers.get(DEVICE_HEADER), request.COOKIES.get(settings.DEVICE_COOKIE_NAME)):
-        if token and _device_id(token) is not None:
-            return token
-    return None
+def _presented_device(request: HttpRequest) -> tuple[str | None, str | None]:
+    """Return the device token of the request, and the id in it, if we signed it; a made-up one counts as none."""
+    for token in (request.META.get(_DEVICE_META), request.COOKIES.get(settings.DEVICE_COOKIE_NAME)):
+        device = _device_id(token)
+        if device is not None:
+            return token, device
+    return None, None
 
 
 def _device_id(token: str | None) -> str | None:
@@ -149,12 +152,13 @@ def _device_id(token: str | None) -> str | None:
         return None
 
 
-def _new_device(request: HttpRequest) -> str:
-    token: str | None = getattr(request, "_paywall_new_device", None)
-    if token is None:
-        token = _signer().sign(secrets.token_urlsafe(16))
-        request._paywall_new_device = token  # type: ignore[attr-defined]  # noqa: SLF001  a note of ours
-    return token
+def _new_device(request: HttpRequest) -> tuple[str, str]:
+    made: tuple[str, str] | None = getattr(request, "_paywall_new_device", None)
+    if made is None:
+        device = secrets.token_urlsafe(16)
+        made = _signer().sign(device), device
+        request._paywall_new_device = made  # type: ignore[attr-defined]  # noqa: SLF001  a note of ours
+    return made
 
 
 def _stated_network(request: HttpRequest) -> str | None:

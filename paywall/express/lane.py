@@ -96,7 +96,7 @@ class ExpressLane:
             decision = access.glance(who, article, source=Kept(snapshot), now=now)
         except NotKept:
             if snapshot is None:  # a device whose free reads matter here
-                self._lay_in(question, who, _key(question, who), now=now)
+                self._lay_in(question, who, _key(question, who), at_hand=None, now=now)
             raise
         _require_settled(decision, who, kind=question.kind, now=now)
         return self._worded(question, who, article, decision, now=now)
@@ -108,35 +108,53 @@ class ExpressLane:
 
         :raises NotKept: something is missing, which is laid in for the next time.
         """
-        key = _key(question, who)
+        key, article, catalogue = _key(question, who), None, None
         named = self._stock.named(question)
         if named is not None:
             found = shelf.look(key, kept.of_article(named.article_id), kept.CATALOGUE, kept.PATHS)
             if found is None:
                 raise NotKept  # Redis does not answer: nothing can be laid in either
             own, catalogue, paths = found.stamps
-            article = self._stock.article(named.article_id, stamps=(own, catalogue))
+            if named.still_leads(paths):
+                article = self._stock.article(named.article_id, stamps=(own, catalogue))
             snapshot = _snapshot(found, catalogue)
-            is_known = snapshot is not None or question.session is None
-            if article is not None and named.still_leads(paths) and is_known:
+            if article is not None and (snapshot is not None or question.session is None):
                 return article, snapshot
-        self._lay_in(question, who, key, now=now)
+        at_hand = (article, catalogue) if article is not None and catalogue is not None else None
+        self._lay_in(question, who, key, at_hand=at_hand, now=now)
         raise NotKept
 
-    def _lay_in(self, question: Question, who: Identity, key: str, *, now: datetime) -> None:
-        """Fetch what was missing, outside of any request of Django's; nobody pays twice for what cannot be kept."""
+    def _lay_in(
+        self,
+        question: Question,
+        who: Identity,
+        key: str,
+        *,
+        at_hand: tuple[Article, bytes] | None,
+        now: datetime,
+    ) -> None:
+        """Fetch what was missing, outside of any request of Django's; nobody pays twice for what cannot be kept.
+
+        `at_hand` is the article and the catalogue's stamp where those are not what was missing.
+        """
         if self._stock.is_vain(key) or self._stock.is_vain(kept.of_article(question.article_id)):
             return
         if not transaction.get_connection().in_atomic_block:  # which only a test has open, in front of Django
             close_old_connections()
-        wanted = question.article_id or filling.address(self._stock, question.uris)
-        laid = filling.article(self._stock, wanted) if wanted else None
+        laid = at_hand or self._article_of(question)
         if laid is None:
             return
         article, catalogue = laid
         session = question.session
         if not filling.somebody(who, session=session, key=key, article=article, catalogue=catalogue, now=now):
             self._stock.note_vain(key)
+
+    def _article_of(self, question: Question) -> tuple[Article, bytes] | None:
+        """Lay in what is asked about."""
+        if question.article_id:
+            return filling.article(self._stock, question.article_id)
+        found = filling.address(self._stock, question.uris)
+        return filling.stated(self._stock, found) if found is not None else None
 
     def _worded(
         self, question: Question, who: Identity, article: Article, decision: Decision, *, now: datetime

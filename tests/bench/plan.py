@@ -17,11 +17,15 @@ class Database(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One run. `threads` is how many each server answers with, `clients` how many ask at once."""
+    """One run. `threads` is how many each server answers with, `clients` how many ask at once.
+
+    Each row is asked for `warm` seconds before it is measured.
+    """
 
     readers: tuple[int, ...]
     databases: tuple[Database, ...]
     seconds: int
+    warm: int
     rounds: int
     threads: int
     clients: int
@@ -39,6 +43,9 @@ def of(arguments: Sequence[str]) -> Plan:
     parser.add_argument("--readers", type=_sizes, help="how many, comma-separated (1000,1000000)")
     parser.add_argument("--databases", type=_databases, default=tuple(Database), help="postgres,sqlite")
     parser.add_argument("--seconds", type=_count, help="for each row in each round (2)")
+    parser.add_argument(
+        "--warm", type=_pause, default=2, help="for so long before that (2); 0 measures first askings"
+    )
     parser.add_argument("--rounds", type=_count, help="medians are taken over these (7)")
     parser.add_argument("--threads", type=_count, default=4, help="of each server (4)")
     parser.add_argument("--clients", type=_count, default=16, help="that ask at once (16)")
@@ -47,6 +54,7 @@ def of(arguments: Sequence[str]) -> Plan:
         readers=said.readers or ((1000,) if said.short else (1000, 1_000_000)),
         databases=said.databases,
         seconds=said.seconds or (1 if said.short else 2),
+        warm=said.warm,
         rounds=said.rounds or (2 if said.short else 7),
         threads=said.threads,
         clients=said.clients,
@@ -55,6 +63,10 @@ def of(arguments: Sequence[str]) -> Plan:
 
 def _count(text: str) -> int:
     return _number(text, least=1, most=3600)
+
+
+def _pause(text: str) -> int:
+    return _number(text, least=0, most=600)
 
 
 def _sizes(text: str) -> tuple[int, ...]:

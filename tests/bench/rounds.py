@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from redis import Redis as Client
@@ -80,9 +81,10 @@ def _round(
 
 
 def _measured(row: Row, requests: Path, *, port: int, plan: Plan) -> Measured:
-    said = load.measure(
-        requests, port=port, expected=row.expected, seconds=plan.seconds, clients=plan.clients
-    )
+    ask = partial(load.measure, requests, port=port, expected=row.expected, clients=plan.clients)
+    if plan.warm:
+        ask(seconds=plan.warm)
+    said = ask(seconds=plan.seconds)
     # The server goes on with what the clients no longer wait for. The next row must neither stand behind it in the
     # queue nor share the core with it: whoever asks now comes after it.
     load.attempt(row.requests[: plan.threads], port=port, expected=row.expected)
