@@ -26,7 +26,8 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _end)
     _say(
         f"{asked.rounds} rounds of {asked.seconds} s for each row, asked for {asked.warm} s before, "
-        f"{asked.clients} clients, {asked.threads} threads a server; {cores.told()}; load average {os.getloadavg()[0]:.1f}"
+        f"{asked.clients} clients, {asked.threads} threads a server; {cores.told()}; "
+        f"load average {os.getloadavg()[0]:.1f}"
     )
     began = time.monotonic()
     try:
