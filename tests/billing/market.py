@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from accounts.models import User
 from billing import cards, catalogue, subscribing, sync
 from billing.gateway import StripeGateway
 from billing.models import Customer
+from billing.sandbox import snapshot
 from billing.sandbox.faults import Fault
 from billing.sandbox.sandbox import Sandbox
 from paywall.models import Product
@@ -26,6 +28,8 @@ GOOD_CARD = "4242424242424242"
 FAILING_CARD = "4000000000000341"
 CONFIRMING_CARD = "4000002760003184"
 BACK = "http://localhost:8001/harbour-vote"
+# What Stripe holds once the plans are on sale, after the first time.
+_STOCKED: list[str] = []
 
 
 @dataclass
@@ -46,11 +50,18 @@ class Market:
         """Put the demo's plans on sale: premium by month and year, culture by month."""
         for slug in ("premium", "culture"):
             Product.objects.get_or_create(slug=slug, defaults={"name": slug.title()})
+        if _STOCKED:  # asking for each again, test by test, takes longer than most tests
+            snapshot.restore(self.sandbox.world, json.loads(_STOCKED[0]))
+        else:
+            self._make_plans()
+            _STOCKED.append(json.dumps(snapshot.taken(self.sandbox.world)))
+        catalogue.refresh(gateway=self.gateway)
+
+    def _make_plans(self) -> None:
         premium = self.product("Premium", unlocks="premium")
         self.price(premium, slug="premium_monthly", amount=990)
         self.price(premium, slug="premium_yearly", amount=9900, interval="year")
         self.price(self.product("Culture", unlocks="culture"), slug="culture_monthly", amount=490)
-        catalogue.refresh(gateway=self.gateway)
 
     def product(self, name: str, **metadata: str) -> str:
         """Make a product at Stripe."""

@@ -20,7 +20,7 @@ from tests.proofs.processes.stack import ROOT, Stack
 
 ROUNDS = extent(ordinary=1, full=25)  # on either database
 # Each shard has a process that forks, a database and a Stripe of its own, which would grow slow in too many rounds.
-SHARDS, AT_ONCE = extent(ordinary=1, full=10), 2
+SHARDS, AT_ONCE = extent(ordinary=1, full=5), 2
 
 
 def test_r2_every_kill_leaves_nothing_lost_and_nothing_done_twice(
