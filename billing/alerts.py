@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts import emails
@@ -56,6 +57,7 @@ def restate(customer: Customer, *, bought_twice: Mapping[str, str], now: datetim
     Alert.objects.filter(pk__in=passed, closed_at=None).update(closed_at=now)
 
 
+@transaction.atomic
 def take_warning(theirs: WarningSnapshot, *, customer: Customer, now: datetime) -> None:
     """Open the alert of an early warning of fraud, or close it where nothing can be done about it any more."""
     if not theirs.is_actionable:

@@ -65,8 +65,8 @@ def customers(*, now: datetime) -> set[int]:
     """Return the customers (primary keys) at whom something is left over."""
     readers = {attempt.reader_id for attempt in _superseded()}
     found = Customer.objects.filter(Q(reader__in=readers) | Q(subscriptions__in=_given_up()), deleted_at=None)
-    kinds = (found, _without_a_reader(), refunding.unfinished(now=now))
-    return {pk for kind in kinds for pk in kind.values_list("pk", flat=True)}
+    kinds = (found, _without_a_reader())
+    return refunding.unfinished(now=now).union(*(kind.values_list("pk", flat=True) for kind in kinds))
 
 
 def let_go(reader: User, *, gateway: Gateway, now: datetime) -> None:

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from billing import calls, money, returns, waiting
 from billing.errors import RefundRefused, StripeRefused
 from billing.gateway import Gateway
-from billing.models import Customer, Invoice, Refund, RefundOrder, Subscription
+from billing.models import Invoice, Refund, RefundOrder, Subscription
 from billing.snapshots import Access, Status
 
 logger = logging.getLogger(__name__)
@@ -93,10 +93,11 @@ def go_on(customer: int, *, gateway: Gateway, now: datetime) -> None:
             logger.warning("Refund %s was refused: %s", order.key, refusal)
 
 
-def unfinished(*, now: datetime) -> QuerySet[Customer]:
-    """Return the customers for whom `go_on` or `end_withdrawn` has something to do."""
-    wanting = Q(invoices__in=_lying(now=now).values("invoice")) | Q(subscriptions__in=_withdrawn())
-    return Customer.objects.filter(wanting, deleted_at=None).distinct()
+def unfinished(*, now: datetime) -> set[int]:
+    """Return the customers (primary keys) for whom `go_on` or `end_withdrawn` has something to do."""
+    lying = _lying(now=now).values_list("invoice__customer", flat=True)
+    withdrawn = _withdrawn().filter(customer__deleted_at=None).values_list("customer", flat=True)
+    return {*lying, *withdrawn}
 
 
 def _placed(invoice: Invoice, *, wish: Wish, by: User, now: datetime) -> RefundOrder:

@@ -242,9 +242,8 @@ def grants_of(
         past_due_grace=settings.PAST_DUE_GRACE,
         renewal_slack=settings.RENEWAL_SLACK,
     )
-    term = withdrawal.cut(
-        term, withdrawal.of(theirs, picture=picture, policy=Access(settings.ACCESS_AFTER_REFUND))
-    )
+    gone = withdrawal.of(theirs, picture=picture, policy=Access(settings.ACCESS_AFTER_REFUND))
+    term = withdrawal.cut(term, gone)
     if term is None:
         return ()
     products = dict.fromkeys(product for item in theirs.items for product in unlocks.get(item.product, ()))
@@ -257,7 +256,8 @@ def grants_of(
             grace_until=term.grace_until,
             suspension=Suspension(term.after) if term.after else None,
             resumes_at=term.resumes_at,
-            trouble=_trouble(term, theirs, picture),
+            # Told to staff who ask why reading ended.
+            trouble=Trouble(cause=gone.cause) if gone else _trouble(term, theirs, picture),
         )
         for product in products
     )

@@ -127,7 +127,14 @@ class Subscription(models.Model):
 
     class Meta:
         ordering = ("-created_at",)
-        indexes = [models.Index(fields=("status", "period_ends_at"), name="subscription_boundaries")]
+        indexes = [
+            models.Index(fields=("status", "period_ends_at"), name="subscription_boundaries"),
+            models.Index(
+                fields=("withdrawn_at",),
+                condition=Q(withdrawn_at__isnull=False),
+                name="subscription_withdrawn",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.stripe_id

@@ -15,6 +15,7 @@ from billing.models import Alert, Invoice, Refund, RefundOrder, Subscription
 from billing.refunding import Wish
 from billing.snapshots import Access
 from paywall import entitlements
+from paywall.models import Entitlement
 from tests.billing.market import Market
 from tests.factories.accounts import a_member_of_staff, a_reader
 from tests.factories.billing import DAY
@@ -186,6 +187,8 @@ class TestReading:
         state = outlook.of(reader, now=market.now)
         assert state is not None
         assert "given back" in state.status_text
+        told = [row.trouble for row in Entitlement.objects.filter(reader=reader, superseded_at=None)]
+        assert [trouble["cause"] for trouble in told if trouble] == ["refunded"], "explain says why"
         market.pass_time(reader, months=2)
         assert len(market.objects("invoice")) == 1
 
