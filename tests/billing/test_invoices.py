@@ -101,7 +101,7 @@ class TestPage:
         assert "THE-OLDEST" in second
         assert reverse("billing:invoices") in visitor.get(reverse("billing:subscription")).content.decode()
 
-    @pytest.mark.parametrize("cursor", ["x", "%00", "MS4x" * 50, "\ud83d\ude00"])
+    @pytest.mark.parametrize("cursor", ["x", "%00", "MS4x" * 50, "é"])
     def test_a_place_that_we_never_named_is_a_400(self, visitor: Client, cursor: str) -> None:
         assert visitor.get(reverse("billing:invoices"), {"cursor": cursor}).status_code == 400
 
