@@ -47,7 +47,8 @@ class RefundForm(forms.Form):
             "key": f"refund-{secrets.token_hex(16)}",
             "seen": returns.refunded(invoice),
         }
-        super().__init__(*args, initial=start, **kwargs)
+        kwargs.setdefault("initial", start)
+        super().__init__(*args, **kwargs)
         digits = money.exponent(invoice.currency)
         self.fields["amount"].help_text = _("In %(currency)s, at most %(amount)s.") % {
             "currency": invoice.currency.upper(),
