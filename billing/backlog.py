@@ -55,12 +55,14 @@ class Equality:
     checked: int = 0
     equal: int = 0
     repaired: int = 0
+    returns_checked: int = 0  # refunds, disputes and warnings of fraud
+    returns_equal: int = 0
     drift: tuple[str, ...] = ()
 
     @property
     def differing(self) -> int:
-        """How many subscriptions were left as they were found: they need a person."""
-        return self.checked - self.equal - self.repaired
+        """How many were left as they were found: they need a person."""
+        return self.checked - self.equal - self.repaired + self.returns_checked - self.returns_equal
 
 
 def events(*, now: datetime) -> Events:
@@ -111,5 +113,7 @@ def equality() -> Equality:
         checked=run.checked,
         equal=run.equal,
         repaired=run.repaired,
+        returns_checked=run.returns_checked,
+        returns_equal=run.returns_equal,
         drift=tuple(run.drift),
     )

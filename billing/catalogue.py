@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
@@ -36,6 +37,7 @@ class OfferedPrice:
     interval_count: int
     trial_days: int
     text: str
+    tax_text: str  # whether taxes are in it; "" where none are worked out
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ def _offered(price: Price) -> OfferedPrice:
         text=words.price(
             amount, currency=price.currency, interval=price.interval, count=price.interval_count
         ),
+        tax_text=words.tax(price.tax_behavior) if settings.STRIPE_TAX else "",
     )
 
 
@@ -148,5 +151,6 @@ def _write(theirs: PriceSnapshot) -> None:
             "interval": theirs.interval,
             "interval_count": theirs.interval_count,
             "trial_days": theirs.trial_days,
+            "tax_behavior": theirs.tax_behavior,
         },
     )

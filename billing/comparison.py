@@ -1,5 +1,7 @@
 """Compare every subscription with Stripe's, both ways, and report: "N of N subscriptions proven equal to Stripe at T".
 
+Then what went back (see `reckoning`): refunds, disputes, warnings of fraud.
+
 A comparison is a run of many short steps: each takes one page, remembers where it stopped, and can be gone on with by
 another worker. What differs is looked at again at once, so a run repairs what it reports.
 """
@@ -12,21 +14,30 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import TypeVar
 
+from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 
 from accounts.models import User
-from billing import sync
+from billing import reckoning, sync
 from billing.gateway import Gateway
-from billing.models import Customer, ReconcileRun, Subscription
+from billing.models import Customer, Invoice, ReconcileRun, Subscription
 from billing.snapshots import Status, SubscriptionSnapshot
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _PAGE = 100
 _LONGEST_REPORT = 500
 _OWED = (Status.PAST_DUE, Status.UNPAID, Status.INCOMPLETE)
 _ENDED = (Status.CANCELED, Status.INCOMPLETE_EXPIRED)
+_SUBSCRIPTIONS = "subscriptions"
+_STAGES = (_SUBSCRIPTIONS, *reckoning.Stage)
+# What a look at one customer asks of Stripe; and for so many seconds calls may be saved up.
+_CALLS_OF_A_LOOK = 6
+_SAVED_UP = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +59,10 @@ def start(*, now: datetime, anew: bool = False) -> int:
     has walked past what changed since.
     """
     if anew:
-        _lying(now=now).update(started_at=now, cursor="", checked=0, equal=0, repaired=0, drift=[])
+        _lying(now=now).update(
+            started_at=now, stage=_SUBSCRIPTIONS, cursor="", checked=0, equal=0, repaired=0,
+            returns_checked=0, returns_equal=0, drift=[],
+        )  # fmt: skip
     run = ReconcileRun.objects.filter(finished_at=None).first() or ReconcileRun.objects.create(started_at=now)
     return run.pk
 
@@ -75,14 +89,16 @@ def advance(
     if run is None:
         return ReconcileRun.objects.get(pk=run_pk)
     until = time.monotonic() + seconds if seconds is not None else None
+    pace = _Pace()
     try:
-        for theirs in _pages(gateway.subscriptions(after=run.cursor), size=page):
-            _take(run, theirs, gateway=gateway, now=now)
+        while run.finished_at is None:
+            for looks in _steps(run, gateway=gateway, page=page, now=now):
+                tell(run)
+                if until is not None and time.monotonic() > until:
+                    return run
+                pace.keep(calls=1 + looks * _CALLS_OF_A_LOOK)
+            _go_on(run, gateway=gateway, now=now)
             tell(run)
-            if until is not None and time.monotonic() > until:
-                return run
-        _close(run, gateway=gateway, now=now)
-        tell(run)
     finally:
         ReconcileRun.objects.filter(pk=run.pk).update(leased_until=None)
     return run
@@ -126,14 +142,56 @@ def _claim(run_pk: int, *, now: datetime) -> ReconcileRun | None:
     return ReconcileRun.objects.get(pk=run_pk)
 
 
-def _pages(
-    walk: Iterator[SubscriptionSnapshot], *, size: int = _PAGE
-) -> Iterator[list[SubscriptionSnapshot]]:
+def _pages(walk: Iterator[T], *, size: int = _PAGE) -> Iterator[list[T]]:
     while page := list(islice(walk, size)):
         yield page
 
 
-def _take(run: ReconcileRun, page: list[SubscriptionSnapshot], *, gateway: Gateway, now: datetime) -> None:
+def _steps(run: ReconcileRun, *, gateway: Gateway, page: int, now: datetime) -> Iterator[int]:
+    """Take the pages of the stage that a run is in; yields how many customers each page made us look at."""
+    if run.stage == _SUBSCRIPTIONS:
+        for theirs in _pages(gateway.subscriptions(after=run.cursor), size=page):
+            yield _take(run, theirs, gateway=gateway, now=now)
+        return
+    since = reckoning.recent()
+    walk = reckoning.walk(reckoning.Stage(run.stage), gateway=gateway, after=run.cursor)
+    for returns in _pages(walk, size=page):
+        yield _take_returns(run, returns, since=since, gateway=gateway, now=now)
+
+
+def _go_on(run: ReconcileRun, *, gateway: Gateway, now: datetime) -> None:
+    """Begin the next stage, or end."""
+    if run.stage == _SUBSCRIPTIONS:
+        _look_the_other_way(run, gateway=gateway, now=now)
+    following = _STAGES[_STAGES.index(run.stage) + 1 :]
+    if following:
+        run.stage, run.cursor = following[0], ""
+        _save(run)
+    else:
+        _close(run, now=now)
+
+
+def _take_returns(
+    run: ReconcileRun,
+    page: list[reckoning.Theirs],
+    *,
+    since: datetime | None,
+    gateway: Gateway,
+    now: datetime,
+) -> int:
+    findings = reckoning.compare(page, since=since, gateway=gateway)
+    differing = [finding for finding in findings if finding.difference]
+    for finding in differing:
+        _report(run, str(finding))
+    repaired = sum(reckoning.repair(finding, gateway=gateway, now=now) for finding in differing)
+    run.returns_checked += len(findings)
+    run.returns_equal += len(findings) - len(differing) + repaired
+    run.cursor = page[-1].id
+    _save(run)
+    return len(differing)
+
+
+def _take(run: ReconcileRun, page: list[SubscriptionSnapshot], *, gateway: Gateway, now: datetime) -> int:
     findings = compare(page)
     equal = [finding.subscription for finding in findings if not finding.difference]
     Subscription.objects.filter(stripe_id__in=equal).update(proven_at=run.started_at)
@@ -142,7 +200,7 @@ def _take(run: ReconcileRun, page: list[SubscriptionSnapshot], *, gateway: Gatew
     for finding in findings:
         if finding.difference:
             _repair(run, finding, gateway=gateway, now=now)
-    _look_behind(page, gateway=gateway, now=now)
+    behind = _look_behind(page, gateway=gateway, now=now)
     differing = {finding.subscription for finding in findings if finding.difference}
     repaired = [
         finding.subscription
@@ -153,6 +211,7 @@ def _take(run: ReconcileRun, page: list[SubscriptionSnapshot], *, gateway: Gatew
     run.repaired += len(repaired)
     run.cursor = page[-1].id
     _save(run)
+    return len(differing) + behind
 
 
 def _repair(run: ReconcileRun, finding: Finding, *, gateway: Gateway, now: datetime) -> None:
@@ -167,15 +226,23 @@ def _repair(run: ReconcileRun, finding: Finding, *, gateway: Gateway, now: datet
     _report(run, line)
 
 
-def _look_behind(page: list[SubscriptionSnapshot], *, gateway: Gateway, now: datetime) -> None:
-    """Look at the customers of whom a subscription does not tell all: its invoices say what is owed, and why."""
+def _look_behind(page: list[SubscriptionSnapshot], *, gateway: Gateway, now: datetime) -> int:
+    """Look at the customers of whom a subscription does not tell all: its invoices say what is owed, and why.
+
+    Also where an invoice is neither paid nor given up as far as we know: nothing else would tell of one that is stuck.
+    """
     unsettled = {theirs.customer for theirs in page if theirs.pause_behavior or theirs.status in _OWED}
-    for customer in Customer.objects.filter(stripe_id__in=unsettled, synced_at__lt=now):
+    names = {theirs.customer for theirs in page}
+    unpaid = Invoice.objects.filter(customer__stripe_id__in=names, status__in=("draft", "open"))
+    wanted = Q(stripe_id__in=unsettled) | Q(pk__in=unpaid.values("customer"))
+    customers = list(Customer.objects.filter(wanted, synced_at__lt=now))
+    for customer in customers:
         sync.request([customer.pk], now=now)
         sync.customer(customer.pk, gateway=gateway, now=now)
+    return len(customers)
 
 
-def _close(run: ReconcileRun, *, gateway: Gateway, now: datetime) -> None:
+def _look_the_other_way(run: ReconcileRun, *, gateway: Gateway, now: datetime) -> None:
     """Look the other way: what is open here and was not met on the walk, and what was bought twice."""
     unmet = _open_here(before=run.started_at).filter(
         Q(proven_at=None) | Q(proven_at__lt=run.started_at), synced_at__lt=run.started_at
@@ -187,11 +254,14 @@ def _close(run: ReconcileRun, *, gateway: Gateway, now: datetime) -> None:
         run.repaired += not ours.is_open
     for finding in _bought_twice():
         _report(run, str(finding))
+
+
+def _close(run: ReconcileRun, *, now: datetime) -> None:
     run.finished_at = now
     _save(run)
     logger.info(
-        "%s of %s subscriptions proven equal to Stripe at %s, %s repaired.",
-        run.equal, run.checked, run.started_at.isoformat(), run.repaired,
+        "%s of %s subscriptions proven equal to Stripe at %s, %s repaired; %s of %s refunds, disputes and warnings.",
+        run.equal, run.checked, run.started_at.isoformat(), run.repaired, run.returns_equal, run.returns_checked,
     )  # fmt: skip
 
 
@@ -260,4 +330,23 @@ def _report(run: ReconcileRun, line: str) -> None:
 
 
 def _save(run: ReconcileRun) -> None:
-    run.save(update_fields=["checked", "equal", "repaired", "cursor", "drift", "finished_at"])
+    run.save(
+        update_fields=[
+            "stage", "cursor", "checked", "equal", "repaired", "returns_checked", "returns_equal", "drift",
+            "finished_at",
+        ]
+    )  # fmt: skip
+
+
+class _Pace:
+    """Keeps a comparison from asking Stripe more often than is set: its limit is shared with those who are buying."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._calls = 0
+
+    def keep(self, *, calls: int) -> None:
+        """Wait until so many more calls are not too many; a few are always at once."""
+        self._calls += calls
+        due = self._calls / settings.RECONCILE_CALLS_PER_SECOND - _SAVED_UP
+        time.sleep(max(0.0, self._began + due - time.monotonic()))

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from billing import cards, catalogue, subscribing, sync
+from billing import alerts, cards, catalogue, subscribing, sync
 from billing.errors import BillingError, StripeGone, StripeTrouble
 from billing.gateway import Delivery, Gateway
 from billing.models import CheckoutAttempt, Customer, Invoice, PaymentMethod, Plan, StripeEvent, Subscription
@@ -30,6 +30,7 @@ _UNFINISHED = (StripeEvent.State.RECEIVED, StripeEvent.State.PARKED)
 
 _CHECKOUT = "checkout.session."
 _ABOUT_THE_CATALOGUE = ("product.", "price.")
+_FRAUD = "radar.early_fraud_warning."
 _ABOUT_SOMEBODY = (
     "charge.dispute.",
     "charge.refunded",
@@ -38,7 +39,7 @@ _ABOUT_SOMEBODY = (
     "invoice.",
     "invoice_payment.",
     "payment_method.",
-    "radar.early_fraud_warning.",
+    _FRAUD,
     "refund.",
     "setup_intent.",
 )
@@ -197,6 +198,10 @@ def _hand_on(event: StripeEvent, *, gateway: Gateway, now: datetime) -> int | No
         return None
     if event.type.startswith(_CHECKOUT):
         _after_checkout(event, gateway=gateway, now=now)
+    if event.type.startswith(_FRAUD):
+        # No look at a customer tells of it.
+        warning = gateway.fraud_warning(event.object_id)
+        alerts.take_warning(warning, customer=Customer.objects.get(pk=customer), now=now)
     # One look answers every event so far about this customer: ten of one renewal are worked through as one.
     covered = _unfinished().filter(customer_id=event.customer_id).exclude(customer_id="")
     also = list(covered.exclude(type__startswith=_CHECKOUT).values_list("pk", flat=True))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Q, Sum
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import money
+from billing import links, money
 from billing.errors import CursorUnknown
-from billing.models import Invoice
+from billing.models import Invoice, Refund
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PAGE = 20
@@ -32,6 +33,11 @@ class Line:
     status_text: str
     hosted_url: str
     pdf_url: str
+    receipt_url: str
+    tax: int
+    tax_text: str  # "" where no tax was worked out
+    refunded: int
+    refunded_text: str  # "" where nothing was given back
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +62,19 @@ def page(reader: User, *, cursor: str = "", size: int = _PAGE) -> Page:
         at, pk = _place(cursor)
         rows = rows.filter(Q(created_at__lt=at) | Q(created_at=at, pk__lt=pk))
     found = list(rows[: size + 1])
+    given_back = _given_back(found)
     return Page(
-        lines=tuple(_line(row) for row in found[:size]),
+        lines=tuple(_line(row, given_back=given_back.get(row.pk, 0)) for row in found[:size]),
         next=_cursor(found[size - 1]) if len(found) > size else None,
     )
 
 
-def _line(row: Invoice) -> Line:
+def _given_back(rows: Iterable[Invoice]) -> dict[int, int]:
+    kept = Refund.objects.filter(invoice__in=list(rows)).exclude(status__in=Refund.UNDONE)
+    return dict(kept.order_by().values_list("invoice").annotate(Sum("amount")))
+
+
+def _line(row: Invoice, *, given_back: int) -> Line:
     return Line(
         number=row.number,
         date=row.finalized_at or row.created_at,
@@ -70,20 +82,35 @@ def _line(row: Invoice) -> Line:
         currency=row.currency,
         amount_text=money.text(row.total, currency=row.currency),
         status=row.status,
-        status_text=_status_text(row.status),
-        hosted_url=row.hosted_url,
-        pdf_url=row.pdf_url,
+        status_text=_status_text(row, given_back=given_back),
+        hosted_url=links.to_stripe(row.hosted_url),
+        pdf_url=links.to_stripe(row.pdf_url),
+        receipt_url=links.to_stripe(row.receipt_url),
+        tax=row.tax,
+        tax_text=_tax_text(row),
+        refunded=given_back,
+        refunded_text=money.text(given_back, currency=row.currency) if given_back else "",
     )
 
 
-def _status_text(status: str) -> str:
+def _tax_text(row: Invoice) -> str:
+    if not row.tax:
+        return ""
+    amount = {"amount": money.text(row.tax, currency=row.currency)}
+    # The total that is shown has the tax in it either way; whether the prices had it stands with the prices.
+    return _("incl. %(amount)s VAT") % amount
+
+
+def _status_text(row: Invoice, *, given_back: int) -> str:
+    if row.status == "paid" and given_back:
+        return _("given back") if given_back >= row.amount_paid else _("partly given back")
     texts = {
         "open": _("open"),
         "paid": _("paid"),
         "uncollectible": _("written off"),
         "void": _("void"),
     }
-    return texts.get(status, status)
+    return texts.get(row.status, row.status)
 
 
 def _cursor(row: Invoice) -> str:

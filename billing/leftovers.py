@@ -1,7 +1,7 @@
 """What a change left behind that could still be paid and no longer should.
 
-That is a Checkout for what its reader holds by now, an invoice of a subscription that its reader ended at once, and
-whatever a click began for a reader whose account was closed in the same moment.
+That is a Checkout for what its reader holds by now, an invoice of a subscription that its reader ended at once, a
+subscription whose money went back, and whatever a click began for a reader whose account was closed in that moment.
 Nobody has to be told of it: rows say what is left over, so that a look which died halfway is followed by another one.
 """
 
@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
-from billing import calls, subscribing, sync, waiting
+from billing import calls, refunding, subscribing, sync, waiting
 from billing.errors import BillingError, StripeGone
 from billing.gateway import Gateway
 from billing.models import (
@@ -55,15 +55,18 @@ def clear(customer_pk: int, *, gateway: Gateway, now: datetime) -> None:
         _withdraw(attempt, gateway=gateway, now=now)
     for ended in _given_up().filter(customer=customer_pk):
         subscribing.void_what_is_open(ended, gateway=gateway, now=now)
+    refunding.go_on(customer_pk, gateway=gateway, now=now)
+    refunding.end_withdrawn(customer_pk, gateway=gateway, now=now)
     for reader in User.objects.closed().filter(customers__in=_without_a_reader().filter(pk=customer_pk)):
         let_go(reader, gateway=gateway, now=now)
 
 
-def customers() -> set[int]:
+def customers(*, now: datetime) -> set[int]:
     """Return the customers (primary keys) at whom something is left over."""
     readers = {attempt.reader_id for attempt in _superseded()}
     found = Customer.objects.filter(Q(reader__in=readers) | Q(subscriptions__in=_given_up()), deleted_at=None)
-    return {*found.values_list("pk", flat=True), *_without_a_reader().values_list("pk", flat=True)}
+    kinds = (found, _without_a_reader())
+    return refunding.unfinished(now=now).union(*(kind.values_list("pk", flat=True) for kind in kinds))
 
 
 def let_go(reader: User, *, gateway: Gateway, now: datetime) -> None:

@@ -12,6 +12,7 @@ from django.urls import reverse
 
 # Stripe puts the session's id in place of this; it must reach Stripe with its braces as they are.
 _SESSION = "{CHECKOUT_SESSION_ID}"
+_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def account() -> str:
@@ -37,6 +38,32 @@ def card(*, return_url: str = "") -> str:
 def confirm_payment() -> str:
     """Return the address that leads to the bank's confirmation, if one is asked for."""
     return _page("billing:confirm-payment")
+
+
+def to_stripe(url: str) -> str:
+    """Return a document's address if it is one of Stripe's, else nothing: readers are sent nowhere else to pay.
+
+    Where a stand-in plays Stripe, which is on this machine, its addresses are Stripe's.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    host = parts.hostname or ""
+    if parts.scheme == "https" and (host == "stripe.com" or host.endswith(".stripe.com")):
+        return url
+    plays_here = urlsplit(settings.STRIPE_API_BASE).hostname in _HERE
+    return url if plays_here and parts.scheme == "http" and host in _HERE else ""
+
+
+def alert(pk: int) -> str:
+    """Return where staff see to an alert."""
+    return f"{settings.SITE_URL}{reverse('admin:billing_alert_change', args=[pk])}"
+
+
+def at_stripe(kind: str, name: str, *, is_live: bool) -> str:
+    """Return where Stripe's dashboard shows an object."""
+    return f"https://dashboard.stripe.com/{'' if is_live else 'test/'}{kind}/{name}"
 
 
 def back_from_checkout(*, attempt: str) -> str:

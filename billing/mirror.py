@@ -12,12 +12,24 @@ from typing import TypeVar
 from django.db import models
 from django.db.models.functions import Coalesce
 
-from billing import lifecycle
-from billing.models import Customer, Invoice, PaymentMethod, Price, Subscription, SubscriptionItem
+from billing import lifecycle, withdrawal
+from billing.models import (
+    Customer,
+    Dispute,
+    Invoice,
+    PaymentMethod,
+    Price,
+    Refund,
+    Subscription,
+    SubscriptionItem,
+)
 from billing.snapshots import (
+    Access,
+    ChargeSnapshot,
     CustomerPicture,
     InvoiceSnapshot,
     ItemSnapshot,
+    RefundSnapshot,
     Status,
     SubscriptionSnapshot,
 )
@@ -25,14 +37,19 @@ from billing.snapshots import (
 M = TypeVar("M", bound=models.Model)
 
 
-def write(customer: Customer, picture: CustomerPicture, *, now: datetime) -> None:
-    """Make our rows of this customer equal to the picture. `customer` is changed and saved too."""
+def write(customer: Customer, picture: CustomerPicture, *, policy: Access, now: datetime) -> None:
+    """Make our rows of this customer equal to the picture. `customer` is changed and saved too.
+
+    `policy` says what becomes of reading when the money for it went back.
+    """
     _write_customer(customer, picture, now=now)
     _write_cards(customer, picture, now=now)
-    _write_subscriptions(customer, picture, now=now)
+    _write_subscriptions(customer, picture, policy=policy, now=now)
     ours = dict(customer.subscriptions.values_list("stripe_id", "pk"))
     _write_items(picture, ours)
     _write_invoices(customer, picture, ours)
+    if picture.refunds or picture.disputes:
+        _write_returns(customer, picture)
 
 
 def _write_customer(customer: Customer, picture: CustomerPicture, *, now: datetime) -> None:
@@ -74,11 +91,13 @@ def _write_cards(customer: Customer, picture: CustomerPicture, *, now: datetime)
     gone.update(detached_at=now)
 
 
-def _write_subscriptions(customer: Customer, picture: CustomerPicture, *, now: datetime) -> None:
+def _write_subscriptions(
+    customer: Customer, picture: CustomerPicture, *, policy: Access, now: datetime
+) -> None:
     _restate(
         Subscription,
         (
-            _subscription(theirs, customer=customer, picture=picture, now=now)
+            _subscription(theirs, customer=customer, picture=picture, policy=policy, now=now)
             for theirs in picture.subscriptions
         ),
         keep=("proven_at",),
@@ -95,8 +114,14 @@ def _write_subscriptions(customer: Customer, picture: CustomerPicture, *, now: d
 
 
 def _subscription(
-    theirs: SubscriptionSnapshot, *, customer: Customer, picture: CustomerPicture, now: datetime
+    theirs: SubscriptionSnapshot,
+    *,
+    customer: Customer,
+    picture: CustomerPicture,
+    policy: Access,
+    now: datetime,
 ) -> Subscription:
+    withdrawn = withdrawal.of(theirs, picture=picture, policy=policy)
     return Subscription(
         stripe_id=theirs.id,
         customer=customer,
@@ -115,6 +140,8 @@ def _subscription(
         default_card=theirs.default_card or "",
         latest_invoice=theirs.latest_invoice or "",
         currency=theirs.currency,
+        withdrawn_at=withdrawn.at if withdrawn else None,
+        withdrawn_because=withdrawn.cause if withdrawn else "",
         created_at=theirs.created_at,
         synced_at=now,
     )
@@ -151,13 +178,19 @@ def _item(theirs: ItemSnapshot, *, subscription: int, price: int | None) -> Subs
 
 
 def _write_invoices(customer: Customer, picture: CustomerPicture, ours: dict[str, int]) -> None:
-    _restate(Invoice, (_invoice(theirs, customer=customer, ours=ours) for theirs in picture.invoices))
+    _restate(
+        Invoice,
+        (_invoice(theirs, customer=customer, ours=ours, picture=picture) for theirs in picture.invoices),
+    )
     # Only drafts can be deleted at Stripe; an invoice once finalised is kept there for ever.
     dropped = customer.invoices.filter(status="draft")
     dropped.exclude(stripe_id__in=[theirs.id for theirs in picture.invoices]).delete()
 
 
-def _invoice(theirs: InvoiceSnapshot, *, customer: Customer, ours: dict[str, int]) -> Invoice:
+def _invoice(
+    theirs: InvoiceSnapshot, *, customer: Customer, ours: dict[str, int], picture: CustomerPicture
+) -> Invoice:
+    paid_by = next((charge for charge in picture.charges if theirs.was_paid_by(charge)), None)
     return Invoice(
         stripe_id=theirs.id,
         customer=customer,
@@ -181,6 +214,63 @@ def _invoice(theirs: InvoiceSnapshot, *, customer: Customer, ours: dict[str, int
         automatic=theirs.automatic,
         failure_code=theirs.failure_code,
         needs_action=theirs.needs_action,
+        finalization_error=theirs.finalization_error if theirs.status == "draft" else "",
+        charge=paid_by.id if paid_by else "",
+        receipt_url=paid_by.receipt_url if paid_by else "",
+        tax=theirs.tax,
+        tax_is_included=theirs.tax_is_included,
+    )
+
+
+def _write_returns(customer: Customer, picture: CustomerPicture) -> None:
+    """Write what went back. Stripe forgets neither a refund nor a dispute."""
+    invoices = dict(customer.invoices.exclude(charge="").values_list("charge", "pk"))
+    _restate(
+        Refund,
+        (
+            _refund(theirs, charge=charge, customer=customer, invoice=invoices.get(charge.id))
+            for charge in picture.charges
+            for theirs in charge.refunds
+        ),
+    )
+    _restate(
+        Dispute,
+        (
+            Dispute(
+                stripe_id=theirs.id,
+                customer=customer,
+                invoice_id=invoices.get(theirs.charge),
+                charge=theirs.charge,
+                amount=theirs.amount,
+                currency=theirs.currency,
+                status=theirs.status,
+                reason=theirs.reason,
+                due_by=theirs.due_by,
+                created_at=theirs.created_at,
+            )
+            for theirs in picture.disputes
+        ),
+    )
+
+
+def _refund(
+    theirs: RefundSnapshot, *, charge: ChargeSnapshot, customer: Customer, invoice: int | None
+) -> Refund:
+    return Refund(
+        stripe_id=theirs.id,
+        customer=customer,
+        invoice_id=invoice,
+        charge=charge.id,
+        amount=theirs.amount,
+        currency=theirs.currency,
+        status=theirs.status,
+        reason=theirs.reason,
+        failure_reason=theirs.failure_reason,
+        access=theirs.access or "",
+        order=theirs.order,
+        brand=charge.brand,
+        last4=charge.last4,
+        created_at=theirs.created_at,
     )
 
 

@@ -18,6 +18,7 @@ from accounts.models import User
 from billing import money, words
 from billing.models import Invoice, PaymentMethod, Plan, Subscription, SubscriptionItem
 from billing.snapshots import Status
+from billing.withdrawal import Cause
 from paywall import entitlements
 
 _GOING_ON = frozenset({Status.TRIALING, Status.ACTIVE, Status.PAST_DUE})
@@ -86,6 +87,9 @@ class Outlook:
     can_resume: bool
     needs_card: bool
     confirm_url: str
+    withdrawn_at: datetime | None  # since then it opens nothing, because its money went back
+    credit: int  # what the next invoices use up before a card is charged
+    credit_text: str
 
     @property
     def next_charge(self) -> Charge | None:
@@ -192,6 +196,9 @@ def _outlook(row: Subscription, *, names: Mapping[str, str], now: datetime) -> O
         can_resume=scheduled is not None and row.status in _GOING_ON,
         needs_card=waiting is not None and not needs_action,
         confirm_url=waiting.hosted_url if waiting and needs_action else "",
+        withdrawn_at=row.withdrawn_at,
+        credit=_credit(row),
+        credit_text=money.text(_credit(row), currency=row.currency) if _credit(row) else "",
     )
 
 
@@ -212,6 +219,8 @@ def _next_charge_at(row: Subscription, *, ends_at: datetime | None) -> datetime 
         return None
     # Items may have periods of their own; the nearest end is the next charge.
     moment = min((item.period_ends_at for item in row.items.all()), default=None)
+    if row.withdrawn_at is not None:  # whoever looks next ends it
+        return None
     if moment is None or (ends_at is not None and ends_at <= moment):
         return None
     return moment
@@ -221,6 +230,10 @@ def _next_amount(row: Subscription, items: Iterable[SubscriptionItem]) -> int:
     listed = sum((item.unit_amount or 0) * item.quantity for item in items)
     # Stripe's balance is negative where the reader has credit, which the next invoice uses up first.
     return max(0, listed + row.customer.balance)
+
+
+def _credit(row: Subscription) -> int:
+    return max(0, -row.customer.balance) if row.customer.currency in {"", row.currency} else 0
 
 
 def _grace_until(row: Subscription) -> datetime | None:
@@ -233,7 +246,9 @@ def _access_ends_at(
     row: Subscription, *, ends_at: datetime | None, grace_until: datetime | None
 ) -> datetime | None:
     if not row.is_open:
-        return row.ended_at or row.canceled_at
+        return row.withdrawn_at or row.ended_at or row.canceled_at
+    if row.withdrawn_at is not None:
+        return row.withdrawn_at
     return min((end for end in (ends_at, grace_until) if end is not None), default=None)
 
 
@@ -252,6 +267,8 @@ def _status_text(row: Subscription, *, ends_at: datetime | None, needs_action: b
         return _("Waiting for your confirmation") if needs_action else _("Payment failed")
     if row.status == Status.PAUSED:
         return _("Paused")
+    if row.withdrawn_at is not None:
+        return _withdrawn_text(row, at=row.withdrawn_at)
     if not row.is_open:
         return _("Ended on %(date)s") % {"date": words.day(_end(row))}
     if ends_at is not None:
@@ -259,6 +276,12 @@ def _status_text(row: Subscription, *, ends_at: datetime | None, needs_action: b
     if row.status == Status.TRIALING and row.trial_ends_at is not None:
         return _("Trial until %(date)s") % {"date": words.day(row.trial_ends_at)}
     return _("Active") if row.status in {Status.ACTIVE, Status.TRIALING} else row.status
+
+
+def _withdrawn_text(row: Subscription, *, at: datetime) -> str:
+    if row.withdrawn_because == Cause.DISPUTED:
+        return _("Ended on %(date)s, because the payment was contested") % {"date": words.day(at)}
+    return _("Ended on %(date)s, because the payment was given back") % {"date": words.day(at)}
 
 
 def _price_text(items: list[SubscriptionItem]) -> str:

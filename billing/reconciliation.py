@@ -81,7 +81,7 @@ def sweep_boundaries(*, now: datetime, limit: int = _BATCH) -> int:
     unsettled = Q(period_ends_at__lte=now) | Q(cancel_at__lte=now) | ~Q(status__in=settled)
     doubtful = unsettled & Q(synced_at__lte=now - _OVERLAP)
     rows = Subscription.objects.exclude(status__in=_ENDED).filter(unseen | doubtful)
-    wanted = Customer.objects.filter(Q(subscriptions__in=rows) | Q(pk__in=leftovers.customers()))
+    wanted = Customer.objects.filter(Q(subscriptions__in=rows) | Q(pk__in=leftovers.customers(now=now)))
     return _request(wanted, now=now, limit=limit)
 
 

@@ -67,6 +67,7 @@ class PriceSerializer(serializers.Serializer[Any]):
     interval_count = serializers.IntegerField()
     trial_days = serializers.IntegerField()
     text = serializers.CharField(help_text="Amount and interval, as the reader reads it.")
+    tax_text = serializers.CharField(allow_blank=True, help_text="Whether taxes are in it.")
 
 
 class PlanSerializer(serializers.Serializer[Any]):
@@ -132,6 +133,11 @@ class SubscriptionSerializer(serializers.Serializer[Any]):
     can_resume = serializers.BooleanField()
     needs_card = serializers.BooleanField()
     confirm_url = serializers.CharField(allow_blank=True)
+    credit = serializers.IntegerField(help_text="What the next invoices use up first, in minor units.")
+    credit_formatted = serializers.CharField(source="credit_text", allow_blank=True)
+    withdrawn_at = serializers.DateTimeField(
+        allow_null=True, help_text="Since then it opens nothing, because its money went back."
+    )
 
 
 class SubscriptionStateSerializer(serializers.Serializer[Any]):
@@ -152,6 +158,10 @@ class InvoiceSerializer(serializers.Serializer[Any]):
     status = serializers.CharField()
     hosted_url = serializers.CharField(allow_blank=True)
     pdf_url = serializers.CharField(allow_blank=True)
+    receipt_url = serializers.CharField(allow_blank=True)
+    tax = serializers.IntegerField(help_text="Of the amount, in minor units.")
+    refunded = serializers.IntegerField(help_text="Given back so far, in minor units.")
+    refunded_formatted = serializers.CharField(source="refunded_text", allow_blank=True)
 
 
 class InvoicesSerializer(serializers.Serializer[Any]):

@@ -19,11 +19,11 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from accounts.models import User
-from billing import addresses, dunning, lifecycle, mirror, words
+from billing import addresses, alerts, dunning, lifecycle, mirror, returns, withdrawal, words
 from billing.errors import BillingError, StripeGone
 from billing.gateway import Gateway
 from billing.models import Customer, OpenProduct, Plan, Subscription
-from billing.snapshots import CardSnapshot, CustomerPicture, SubscriptionSnapshot
+from billing.snapshots import Access, CardSnapshot, CustomerPicture, SubscriptionSnapshot
 from paywall import entitlements
 from paywall.decision.facts import Grant, Suspension, Trouble
 
@@ -144,11 +144,15 @@ def _write(
     if ours.leased_by != lease:
         return SyncOutcome.LOST
     _link_reader(ours, picture)
-    mirror.write(ours, picture, now=now)
+    mirror.write(ours, picture, policy=Access(settings.ACCESS_AFTER_REFUND), now=now)
     if ours.reader is not None:
         _restate_entitlements(ours, ours.reader, picture, now=now)
-        _restate_open_products(ours.reader)
+        bought_twice = _restate_open_products(ours.reader)
+    else:
+        bought_twice = {}
     dunning.tell(ours, now=now)
+    returns.tell(ours, now=now)
+    alerts.restate(ours, bought_twice=bought_twice, now=now)
     ours.sync_done = noted
     ours.sync_attempts = 0
     ours.sync_error = ""
@@ -238,6 +242,8 @@ def grants_of(
         past_due_grace=settings.PAST_DUE_GRACE,
         renewal_slack=settings.RENEWAL_SLACK,
     )
+    gone = withdrawal.of(theirs, picture=picture, policy=Access(settings.ACCESS_AFTER_REFUND))
+    term = withdrawal.cut(term, gone)
     if term is None:
         return ()
     products = dict.fromkeys(product for item in theirs.items for product in unlocks.get(item.product, ()))
@@ -250,7 +256,8 @@ def grants_of(
             grace_until=term.grace_until,
             suspension=Suspension(term.after) if term.after else None,
             resumes_at=term.resumes_at,
-            trouble=_trouble(term, theirs, picture),
+            # Told to staff who ask why reading ended.
+            trouble=Trouble(cause=gone.cause) if gone else _trouble(term, theirs, picture),
         )
         for product in products
     )
@@ -275,15 +282,20 @@ def _card_text(card: CardSnapshot | None) -> str:
     return f"{brand} •••• {card.last4}" if card.last4 else brand
 
 
-def _restate_open_products(reader: User) -> None:
-    """Note which open subscription gives each product; of two for one product the older holds it."""
+def _restate_open_products(reader: User) -> dict[str, str]:
+    """Note which open subscription gives each product; of two for one product the older holds it.
+
+    Returns the others (by Stripe's id), each with the product that it gives in vain.
+    """
     wanted: dict[str, int] = {}
+    bought_twice: dict[str, str] = {}
     for product, holding in open_products(reader):
         if wanted.setdefault(product, holding.pk) != holding.pk:
+            bought_twice[holding.stripe_id] = product
             logger.error("Reader %s subscribes to %s twice: %s.", reader.pk, product, holding.stripe_id)
     held = dict(OpenProduct.objects.filter(reader=reader).values_list("product", "subscription_id"))
     if held == wanted:
-        return
+        return bought_twice
     stale = [product for product, holder in held.items() if wanted.get(product) != holder]
     OpenProduct.objects.filter(reader=reader, product__in=stale).delete()
     OpenProduct.objects.bulk_create(
@@ -291,6 +303,7 @@ def _restate_open_products(reader: User) -> None:
         for product, holder in wanted.items()
         if held.get(product) != holder
     )
+    return bought_twice
 
 
 def holders_of(stripe_products: Iterable[str]) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.views import api, pages, webhook
+from billing.views import api, invoices, pages, webhook
 
 app_name = "billing"
 
@@ -18,6 +18,7 @@ urlpatterns = [
     path("api/v1/invoices", api.InvoicesView.as_view(), name="api-invoices"),
     path("stripe/webhook/", webhook.webhook, name="webhook"),
     path("account/", pages.subscription, name="subscription"),
+    path("account/invoices/", invoices.listing, name="invoices"),
     path("account/subscribe/", pages.subscribe, name="subscribe"),
     path("account/card/", pages.card, name="card"),
     path("account/cancel/", pages.cancel, name="cancel"),

@@ -59,6 +59,11 @@ def brand(code: str) -> str:
     return _BRANDS.get(code, code.replace("_", " ").title() or _("Card"))
 
 
+def tax(behavior: str) -> str:
+    """Say whether taxes are in a price, by Stripe's word; where it says nothing, nothing is promised."""
+    return {"inclusive": _("incl. VAT"), "exclusive": _("plus VAT")}.get(behavior, "")
+
+
 def day(moment: datetime) -> str:
     """Return the date of a moment, written out."""
     return date_format(moment, "DATE_FORMAT")

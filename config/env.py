@@ -141,6 +141,20 @@ class Env:
             raise EnvError(name, f"must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not {value[:20]!r}.")
         return value
 
+    def choice(self, name: str, *, among: tuple[str, ...]) -> str:
+        """Return one of a few words, the first by default."""
+        value = self.text(name, default=among[0]).lower()
+        if value not in among:
+            raise EnvError(name, f"must be {' or '.join(among)}, not {value[:20]!r}.")
+        return value
+
+    def addresses(self, name: str) -> tuple[str, ...]:
+        """Return comma-separated mail addresses, none by default."""
+        found = self.words(name)
+        if not all(_ADDRESS.fullmatch(address) for address in found):
+            raise EnvError(name, "must be comma-separated mail addresses.")
+        return found
+
     def sender(self, name: str, *, default: str | None = None) -> str:
         """Return one mail address, with or without a name before it."""
         value = self.text(name, default=default)

@@ -60,6 +60,15 @@ if not DEBUG and STRIPE_API_BASE != "https://api.stripe.com":
 
 PAST_DUE_GRACE = timedelta(days=env.number("PAST_DUE_GRACE_DAYS", default=7, most=366))
 RENEWAL_SLACK = timedelta(hours=env.number("RENEWAL_SLACK_HOURS", default=24, most=24 * 31))
+# What becomes of reading when the money for it went back, and nobody said so: a full refund made in Stripe's dashboard,
+# a dispute that was lost.
+ACCESS_AFTER_REFUND = env.choice("ACCESS_AFTER_REFUND", among=("keep", "withdraw"))
+# Who is told by mail of disputes, warnings of fraud, refunds that failed and invoices that are stuck.
+ALERTS_TO = env.addresses("ALERTS_TO")
+# Whether Stripe Tax works out the taxes of what is bought.
+STRIPE_TAX = env.flag("STRIPE_TAX")
+# So often a second a comparison asks Stripe: its limit (100 in live mode) is shared with those who are buying.
+RECONCILE_CALLS_PER_SECOND = env.number("RECONCILE_CALLS_PER_SECOND", default=50, least=1)
 # How many articles a subscriber may give away in a calendar month (0: none), for how long, and to how many each.
 GIFTS_PER_MONTH = env.number("GIFTS_PER_MONTH", default=10, most=100)
 GIFT_TIME = timedelta(days=env.number("GIFT_DAYS", default=14, least=1, most=90))

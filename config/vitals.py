@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError
 
 from accounts import emails
 from accounts.models import Mail
-from billing import backlog, inbox
+from billing import alerts, backlog, inbox
 
 # The comparison runs each night, the replay every ten minutes: later than this, neither is only slow.
 _COMPARED_EVERY = timedelta(hours=30)
@@ -86,6 +86,7 @@ def _work(now: datetime) -> list[Vital]:
         _looks(now),
         _mails(now),
         _dead_mails(now),
+        _alerts(),
     ]
 
 
@@ -162,11 +163,23 @@ def _dead_mails(now: datetime) -> Vital:
     return Vital("mails given up", text, do="mend why, then: manage.py retry_mails", figures={"count": count})
 
 
+def _alerts() -> Vital:
+    waiting = alerts.waiting()
+    first, count = waiting.first(), waiting.count()
+    if first is None:
+        return Vital("alerts", "none", figures={"count": 0})
+    due = f", to be answered by {first.due_by:%Y-%m-%d %H:%M} UTC" if first.due_by else ""
+    text = f"{count}, first {first.get_kind_display()}: {first.text}{due}"
+    do = "see to it and close it: admin, Billing, Alerts"
+    return Vital("alerts", text, do=do, figures={"count": count})
+
+
 def _equality(now: datetime) -> Vital:
     found = backlog.equality()
     if found.at is None:
         return Vital("comparison", "never made", do="manage.py reconcile", figures={"at": None})
     text = f"{found.equal} of {found.checked} equal to Stripe {_ago(found.at, now=now)}, {found.repaired} repaired"
+    text += f"; {found.returns_equal} of {found.returns_checked} refunds and disputes"
     do = ""
     if found.at < now - _COMPARED_EVERY:
         do = "see why schedule makes none, then: manage.py reconcile"

@@ -14,6 +14,7 @@ from accounts import clock
 from accounts.models import User
 from billing import gateway, money, outlook, sync
 from billing.admin.mirror import MirrorAdmin, MirrorInline, about_reader, listing, one, row_of
+from billing.admin.returns import RefundingAdmin
 from billing.models import Customer, Invoice, OpenProduct, PaymentMethod, Subscription, SubscriptionItem
 
 _AT_ONCE = 20  # so many looks at Stripe fit into one request; a worker takes the rest
@@ -151,7 +152,7 @@ class SubscriptionAdmin(MirrorAdmin):
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(MirrorAdmin):
+class InvoiceAdmin(RefundingAdmin):
     """Invoices."""
 
     list_display = (
@@ -173,7 +174,7 @@ class InvoiceAdmin(MirrorAdmin):
         "customer__stripe_id",
         "customer__reader__email",
     )
-    readonly_fields = ("related",)
+    readonly_fields = ("related", "given_back", "refund_link")
     date_hierarchy = "created_at"
 
     @admin.display(description=gettext_lazy("total"), ordering="total")

@@ -86,8 +86,25 @@ class OutboundCallAdmin(MirrorAdmin):
 class ReconcileRunAdmin(MirrorAdmin):
     """How equal we are to Stripe."""
 
-    list_display = ("started_at", "finished_at", "checked", "equal", "repaired")
+    list_display = ("started_at", "finished_at", "stage", "said", "repaired", "returns")
     date_hierarchy = "started_at"
+
+    @admin.display(description=gettext_lazy("equal"))
+    def said(self, run: ReconcileRun) -> str:
+        """Say of how many subscriptions how many were proven equal, and when; of one under way, so far."""
+        return _("%(equal)s of %(checked)s equal at %(moment)s") % {
+            "equal": run.equal,
+            "checked": run.checked,
+            "moment": f"{run.started_at:%Y-%m-%d %H:%M} UTC",
+        }
+
+    @admin.display(description=gettext_lazy("refunds, disputes, warnings"))
+    def returns(self, run: ReconcileRun) -> str:
+        """Say the same of what went back."""
+        return _("%(equal)s of %(checked)s equal") % {
+            "equal": run.returns_equal,
+            "checked": run.returns_checked,
+        }
 
 
 @admin.register(Cursor)

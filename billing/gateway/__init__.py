@@ -19,10 +19,17 @@ __all__ = ["Delivery", "Gateway", "NextCharge", "StripeGateway", "default"]
 def default() -> StripeGateway:
     """Return the gateway of the configured account; one per process, safe to share between threads."""
     return _gateway(
-        settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE, tuple(settings.STRIPE_WEBHOOK_SECRETS)
+        settings.STRIPE_SECRET_KEY,
+        settings.STRIPE_API_BASE,
+        tuple(settings.STRIPE_WEBHOOK_SECRETS),
+        with_tax=settings.STRIPE_TAX,
     )
 
 
 @functools.cache
-def _gateway(secret_key: str, api_base: str, webhook_secrets: tuple[str, ...]) -> StripeGateway:
-    return StripeGateway(secret_key=secret_key, api_base=api_base, webhook_secrets=webhook_secrets)
+def _gateway(
+    secret_key: str, api_base: str, webhook_secrets: tuple[str, ...], *, with_tax: bool
+) -> StripeGateway:
+    return StripeGateway(
+        secret_key=secret_key, api_base=api_base, webhook_secrets=webhook_secrets, with_tax=with_tax
+    )

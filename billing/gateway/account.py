@@ -14,9 +14,12 @@ from stripe.params.checkout import SessionCreateParams, SessionCreateParamsSubsc
 from billing import snapshots
 from billing.errors import CardRefused, StripeGone, StripeRefused
 from billing.gateway import deliveries
+from billing.gateway.charges import ChargeCalls
 from billing.gateway.http import RETRIES, PatientClient
 from billing.gateway.port import Delivery, NextCharge
 from billing.gateway.refusals import translated
+from billing.gateway.unpacking import PAGE as _PAGE
+from billing.gateway.unpacking import plain as _plain
 from billing.snapshots import (
     CardSnapshot,
     CheckoutSnapshot,
@@ -29,11 +32,10 @@ from billing.snapshots import (
 
 logger = logging.getLogger(__name__)
 
-_PAGE = 100
 _NO_NEXT_INVOICE = "invoice_upcoming_none"
 
 
-class StripeGateway:
+class StripeGateway(ChargeCalls):
     """Billing's `Gateway` over Stripe's API; see there for what each call promises."""
 
     def __init__(
@@ -43,8 +45,10 @@ class StripeGateway:
         api_base: str,
         webhook_secrets: tuple[str, ...] = (),
         http_client: stripe.HTTPClient | None = None,
+        with_tax: bool = False,
     ) -> None:
         self._secrets = webhook_secrets
+        self._with_tax = with_tax
         self._v1 = stripe.StripeClient(
             secret_key,
             # The SDK's own version, said aloud: whatever the account's default is, our parsers know this one.
@@ -61,15 +65,18 @@ class StripeGateway:
     # What Stripe knows
 
     def picture(self, customer: str) -> CustomerPicture:
-        """Fetch a customer with all subscriptions, invoices and cards."""
+        """Fetch a customer with all subscriptions, invoices, cards, and payments."""
         theirs = self.customer(customer)
         if theirs.deleted:
             return self._picture_of_deleted(theirs)
+        charges = tuple(self._charges_of(customer))
         return CustomerPicture(
             customer=theirs,
             subscriptions=tuple(self._subscriptions({"customer": customer})),
             invoices=tuple(self._invoices(customer)),
             cards=tuple(self._cards(customer)),
+            charges=charges,
+            disputes=tuple(self._disputes_of(charges)),
         )
 
     def customer(self, customer: str) -> CustomerSnapshot:
@@ -180,19 +187,22 @@ class StripeGateway:
         contract: SessionCreateParamsSubscriptionData = {"metadata": {"reader_id": reader}}
         if trial_days:
             contract["trial_period_days"] = trial_days
-        return self._start_session(
-            {
-                "mode": "subscription",
-                "customer": customer,
-                "client_reference_id": reader,
-                "line_items": [{"price": price, "quantity": 1}],
-                "subscription_data": contract,
-                "metadata": {"reader_id": reader, "purpose": "subscribe"},
-                "success_url": return_url,
-                "cancel_url": cancel_url,
-            },
-            key=key,
-        )
+        wish: SessionCreateParams = {
+            "mode": "subscription",
+            "customer": customer,
+            "client_reference_id": reader,
+            "line_items": [{"price": price, "quantity": 1}],
+            "subscription_data": contract,
+            "metadata": {"reader_id": reader, "purpose": "subscribe"},
+            "success_url": return_url,
+            "cancel_url": cancel_url,
+        }
+        if self._with_tax:
+            # What Checkout asks for is kept with the customer: renewals are taxed by it.
+            wish["automatic_tax"] = {"enabled": True}
+            wish["tax_id_collection"] = {"enabled": True}
+            wish["customer_update"] = {"address": "auto", "name": "auto"}
+        return self._start_session(wish, key=key)
 
     def start_card_form(
         self, *, customer: str, currency: str, reader: str, return_url: str, cancel_url: str, key: str
@@ -310,10 +320,13 @@ class StripeGateway:
 
     def _picture_of_deleted(self, theirs: CustomerSnapshot) -> CustomerPicture:
         try:
+            charges = tuple(self._charges_of(theirs.id))
             return CustomerPicture(
                 customer=theirs,
                 subscriptions=tuple(self._subscriptions({"customer": theirs.id})),
                 invoices=tuple(self._invoices(theirs.id)),
+                charges=charges,
+                disputes=tuple(self._disputes_of(charges)),
             )
         except StripeGone:
             return CustomerPicture(customer=theirs)
@@ -377,12 +390,8 @@ class StripeGateway:
             "invoice_payment": self._v1.invoice_payments.retrieve,
             "payment_intent": self._v1.payment_intents.retrieve,
             "payment_method": self._v1.payment_methods.retrieve,
+            "radar.early_fraud_warning": self._v1.radar.early_fraud_warnings.retrieve,
             "refund": self._v1.refunds.retrieve,
             "setup_intent": self._v1.setup_intents.retrieve,
             "subscription": self._v1.subscriptions.retrieve,
         }
-
-
-def _plain(theirs: stripe.StripeObject) -> dict[str, Any]:
-    """Unpack at the edge: an SDK object carries the secret key wherever it is pickled or cached."""
-    return theirs.to_dict(for_json=True)

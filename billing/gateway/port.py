@@ -8,13 +8,17 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from billing.snapshots import (
+    Access,
     CheckoutSnapshot,
     CustomerPicture,
     CustomerSnapshot,
+    DisputeSnapshot,
     EventSnapshot,
     InvoiceSnapshot,
     PriceSnapshot,
+    RefundSnapshot,
     SubscriptionSnapshot,
+    WarningSnapshot,
 )
 
 
@@ -50,7 +54,7 @@ class Gateway(Protocol):
         ...
 
     def picture(self, customer: str) -> CustomerPicture:
-        """Fetch a customer with all subscriptions, invoices and cards.
+        """Fetch a customer with all subscriptions, invoices, cards, and payments with what was given back of them.
 
         A deleted customer is no error.
 
@@ -126,6 +130,29 @@ class Gateway(Protocol):
 
     def void_invoice(self, *, invoice: str, key: str) -> None:
         """Declare that an open invoice is owed no more; one that is not open any more is left as it is."""
+        ...
+
+    def refund(self, *, charge: str, amount: int, order: str, access: Access, key: str) -> RefundSnapshot:
+        """Give back so much of a charge. `order` and `access` are written on it, and come back with each look."""
+        ...
+
+    def refunds(self, *, after: str = "") -> Iterator[RefundSnapshot]:
+        """Walk all refunds of the account, newest first, after a refund's id."""
+        ...
+
+    def disputes(self, *, after: str = "") -> Iterator[DisputeSnapshot]:
+        """Walk all disputes of the account, newest first, after a dispute's id."""
+        ...
+
+    def fraud_warnings(self, *, after: str = "") -> Iterator[WarningSnapshot]:
+        """Walk all early warnings of fraud, newest first, after a warning's id."""
+        ...
+
+    def fraud_warning(self, warning: str) -> WarningSnapshot:
+        """Fetch an early warning of fraud.
+
+        :raises StripeGone: there never was such a warning.
+        """
         ...
 
     def cancel_at_period_end(self, *, subscription: str, key: str) -> SubscriptionSnapshot:

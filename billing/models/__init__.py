@@ -14,12 +14,15 @@ from billing.models.contracts import (
     SubscriptionItem,
 )
 from billing.models.records import CheckoutAttempt, Cursor, OutboundCall, ReconcileRun, StripeEvent
+from billing.models.returns import Alert, Dispute, Refund, RefundOrder
 from billing.models.sale import Plan, Price
 
 __all__ = [
+    "Alert",
     "CheckoutAttempt",
     "Cursor",
     "Customer",
+    "Dispute",
     "Invoice",
     "OpenProduct",
     "OutboundCall",
@@ -27,6 +30,8 @@ __all__ = [
     "Plan",
     "Price",
     "ReconcileRun",
+    "Refund",
+    "RefundOrder",
     "StripeEvent",
     "Subscription",
     "SubscriptionItem",

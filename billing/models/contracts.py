@@ -113,6 +113,10 @@ class Subscription(models.Model):
     default_card = models.CharField(max_length=80, blank=True)
     latest_invoice = models.CharField(max_length=80, blank=True)
     currency = models.CharField(max_length=3, blank=True)
+    withdrawn_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("Since then it gives nothing, because its money went back.")
+    )
+    withdrawn_because = models.CharField(max_length=20, blank=True)
     created_at = models.DateTimeField()
     synced_at = models.DateTimeField()
     proven_at = models.DateTimeField(
@@ -123,7 +127,14 @@ class Subscription(models.Model):
 
     class Meta:
         ordering = ("-created_at",)
-        indexes = [models.Index(fields=("status", "period_ends_at"), name="subscription_boundaries")]
+        indexes = [
+            models.Index(fields=("status", "period_ends_at"), name="subscription_boundaries"),
+            models.Index(
+                fields=("withdrawn_at",),
+                condition=Q(withdrawn_at__isnull=False),
+                name="subscription_withdrawn",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.stripe_id
@@ -205,6 +216,11 @@ class Invoice(models.Model):
     automatic = models.BooleanField(default=True)
     failure_code = models.CharField(max_length=80, blank=True)
     needs_action = models.BooleanField(default=False)
+    finalization_error = models.CharField(max_length=80, blank=True)
+    charge = models.CharField(max_length=80, blank=True, help_text=_("The payment that went through."))
+    receipt_url = models.URLField(max_length=2000, blank=True)
+    tax = models.BigIntegerField(default=0)
+    tax_is_included = models.BooleanField(default=False)
 
     class Meta:
         ordering = ("-created_at", "-stripe_id")

@@ -142,10 +142,15 @@ class ReconcileRun(models.Model):
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
+    stage = models.CharField(
+        max_length=20, default="subscriptions", help_text=_("What is being walked over.")
+    )
     cursor = models.CharField(max_length=120, blank=True)
     checked = models.PositiveIntegerField(default=0)
     equal = models.PositiveIntegerField(default=0)
     repaired = models.PositiveIntegerField(default=0)
+    returns_checked = models.PositiveIntegerField(default=0, help_text=_("Refunds, disputes and warnings."))
+    returns_equal = models.PositiveIntegerField(default=0)
     drift = models.JSONField(default=list, help_text=_("What differed, one line each."))
 
     class Meta:

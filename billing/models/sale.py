@@ -37,6 +37,7 @@ class Price(models.Model):
     interval = models.CharField(max_length=10)
     interval_count = models.PositiveSmallIntegerField(default=1)
     trial_days = models.PositiveSmallIntegerField(default=0)
+    tax_behavior = models.CharField(max_length=20, blank=True, help_text=_("Stripe's word."))
 
     class Meta:
         ordering = ("plan", "unit_amount")

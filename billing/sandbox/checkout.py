@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import discounts, setup_intents
+from . import discounts, setup_intents, taxes
 from .catalogue import create_price, usable_price
 from .clock import DAY, MINUTE
 from .customers import live_customer
@@ -36,6 +36,12 @@ def create(world: World, params: Params) -> Obj:
     coupon = _coupon(world, params)
     session = _new_session(world, params, customer, lines)
     session["_coupon"] = coupon
+    session["automatic_tax"]["enabled"] = taxes.asked_for(params, customer)
+    if "tax_id_collection" in params:
+        session["tax_id_collection"] = {
+            "enabled": params["tax_id_collection"]["enabled"],
+            "required": "never",
+        }
     _add_up(world, session)
     if mode == "setup":
         given = params.get("setup_intent_data", {})
@@ -213,8 +219,19 @@ def _add_up(world: World, session: Obj) -> None:
         off = discounts.reduction(world.store.get("coupon", coupon), subtotal=subtotal)
         session["discounts"] = [{"coupon": None if code else coupon, "promotion_code": code}]
     session["amount_subtotal"] = subtotal
-    session["amount_total"] = subtotal - off
-    session["total_details"] = {"amount_discount": off, "amount_shipping": 0, "amount_tax": 0}
+    added, tax = _taxes(session, due=subtotal - off)
+    session["amount_total"] = subtotal - off + added
+    session["total_details"] = {"amount_discount": off, "amount_shipping": 0, "amount_tax": tax}
+
+
+def _taxes(session: Obj, *, due: int) -> tuple[int, int]:
+    """Return what is added to the total, and all the tax in it; all prices of a session are of one kind here."""
+    if not session["automatic_tax"]["enabled"]:
+        return 0, 0
+    session["automatic_tax"]["status"] = "complete"
+    behavior = taxes.behavior_of(session["_line_items"][0]["price"])
+    tax = taxes.of(due, behavior=behavior)
+    return (tax if behavior == "exclusive" else 0), tax
 
 
 def use_promotion_code(world: World, session: Obj, text: str) -> bool:
@@ -284,7 +301,7 @@ _CREATE = (
     "mode line_items customer customer_email customer_creation success_url cancel_url client_reference_id metadata "
     "subscription_data payment_intent_data setup_intent_data ui_mode expires_at currency allow_promotion_codes "
     "discounts locale payment_method_collection allowed_payment_method_types billing_address_collection submit_type "
-    "customer_update"
+    "customer_update automatic_tax tax_id_collection"
 )
 
 ROUTES = (

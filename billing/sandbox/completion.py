@@ -79,6 +79,7 @@ def _finish_subscription(world: World, session: Obj, method: Obj) -> None:
         missing_payment_method=missing_card_wish(data),
     )
     subscription["description"] = data.get("description")
+    subscription["automatic_tax"]["enabled"] = session["automatic_tax"]["enabled"]
     if session["_coupon"]:
         coupon, code = session["_coupon"]
         subscription["discounts"] = [

@@ -38,6 +38,8 @@ class Control:
             "/_control/faults": self._add_fault,
             "/_control/events/<event>/resend": self._resend,
             "/_control/checkout/<session>/complete": self._complete,
+            "/_control/charges/<charge>/dispute": self._dispute,
+            "/_control/charges/<charge>/warn": self._warn,
             "/_control/reset": self._reset,
         }
         gets: dict[str, Callable[..., Document]] = {
@@ -104,6 +106,13 @@ class Control:
         if isinstance(answer, Decline):
             return {"completed": False, "code": answer.code, "decline_code": answer.decline_code}
         return {"completed": answer is Answer.APPROVED}
+
+    def _dispute(self, document: Document, charge: str) -> Document:
+        inquiry = bool(document.get("inquiry", False))
+        return {"dispute": self._machine.dispute(charge, inquiry=inquiry)}
+
+    def _warn(self, _: Document, charge: str) -> Document:
+        return {"warning": self._machine.warn_of_fraud(charge)}
 
     def _reset(self, _: Document) -> Document:
         self._machine.reset()

@@ -37,8 +37,13 @@ _VERDICTS = {"winning_evidence": "won", "losing_evidence": "lost"}
 
 def open_for(world: World, charge: Obj, card: TestCard) -> None:
     """Open the dispute that a test card has in store for a successful charge, if it has one."""
-    if not card.dispute:
-        return
+    if card.dispute:
+        begin(world, charge, reason=card.dispute, inquiry=card.inquiry)
+
+
+def begin(world: World, charge: Obj, *, reason: str, inquiry: bool = False) -> Obj:
+    """Let the holder of the card contest a successful charge; an `inquiry` is the mild form of it."""
+    brand = charge["payment_method_details"]["card"]["brand"]
     now = world.now()
     eligibility = {"mastercard_compliance": None, "visa_compelling_evidence_3": None, "visa_compliance": None}
     dispute = world.store.add(
@@ -60,28 +65,29 @@ def open_for(world: World, charge: Obj, card: TestCard) -> None:
                 "submission_count": 0,
                 "submission_method": "not_submitted",
             },
-            "is_charge_refundable": card.inquiry,
+            "is_charge_refundable": inquiry,
             "livemode": False,
             "metadata": {},
             "payment_intent": charge["payment_intent"],
             "payment_method_details": {
                 "type": "card",
                 "card": {
-                    "brand": card.brand,
-                    "case_type": "inquiry" if card.inquiry else "chargeback",
-                    "network": card.brand,
+                    "brand": brand,
+                    "case_type": "inquiry" if inquiry else "chargeback",
+                    "network": brand,
                     "network_reason_code": "10.4",
                 },
             },
-            "reason": card.dispute,
-            "status": "warning_needs_response" if card.inquiry else "needs_response",
+            "reason": reason,
+            "status": "warning_needs_response" if inquiry else "needs_response",
         }
     )
     charge["disputed"] = True
     world.store.touch()
     world.emit("charge.dispute.created", dispute)
-    if not card.inquiry:
+    if not inquiry:
         world.emit("charge.dispute.funds_withdrawn", dispute)
+    return dispute
 
 
 def retrieve(world: World, _: Params, dispute: str) -> Obj:

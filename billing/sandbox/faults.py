@@ -15,6 +15,7 @@ KINDS = {
     "api": ("status", "slow", "drop_request", "drop_response"),
     "webhook": ("duplicate", "reorder", "delay", "drop", "bad_signature", "stale_signature"),
     "charge": ("decline",),
+    "finalize": ("tax_location",),
 }
 
 

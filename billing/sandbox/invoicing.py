@@ -5,7 +5,7 @@ It knows nothing of what a paid or failed invoice means for a subscription: that
 
 from __future__ import annotations
 
-from . import discounts
+from . import discounts, taxes
 from .cards import Answer
 from .payments import Bank, cancel_intent, new_intent, record
 from .rendering import included, listing
@@ -111,10 +111,10 @@ def draft(world: World, subscription: Obj, lines: list[Obj], *, reason: str, per
         "auto_advance": True,
         "automatic_tax": {
             "disabled_reason": None,
-            "enabled": False,
+            "enabled": subscription["automatic_tax"]["enabled"],
             "liability": None,
             "provider": None,
-            "status": None,
+            "status": "complete" if subscription["automatic_tax"]["enabled"] else None,
         },
         "automatically_finalizes_at": None,
         "billing_reason": reason,
@@ -202,6 +202,9 @@ def _add_up(world: World, invoice: Obj) -> None:
     invoice["total_discount_amounts"] = taken_off
     invoice["subtotal"] = invoice["subtotal_excluding_tax"] = subtotal
     invoice["total"] = invoice["total_excluding_tax"] = total
+    if invoice["automatic_tax"]["enabled"]:
+        taxes.add_to(world.store, invoice)
+        total = invoice["total"]
     invoice["amount_due"] = invoice["amount_remaining"] = max(0, total + invoice["starting_balance"])
 
 

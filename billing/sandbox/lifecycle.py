@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import invoicing
+from . import invoicing, taxes
 from .clock import DAY, period_end
 from .payments import Bank, ask_bank
 from .rendering import listing
@@ -293,6 +293,9 @@ def pause(world: World, subscription: Obj, *, why: str) -> None:
 def finalise_and_collect(world: World, invoice: Obj) -> None:
     """Finalise a renewal's draft and charge it."""
     subscription = subscription_of(world, invoice)
+    if world.faults.take("finalize", invoice["customer"]):
+        taxes.refuse(world, invoice, code="customer_tax_location_invalid")
+        return
     invoicing.finalise(world, invoice)
     behaviour = ((subscription or {}).get("pause_collection") or {}).get("behavior")
     if behaviour == "void":

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import cards, completion, due, events, snapshot
+from . import cards, completion, disputes, due, events, fraud_warnings, snapshot
 from .cards import Answer, Decline
 from .checker import check
 from .clock import HOUR, Clock, add_interval
@@ -162,6 +162,32 @@ class Machine:
             for card_before in old:
                 detach_from_customer(world, card_before)
             return str(method["id"])
+
+    def dispute(self, charge_id: str, *, reason: str = "fraudulent", inquiry: bool = False) -> str:
+        """Let the holder of a card contest a charge; return the dispute's id.
+
+        :raises LookupError: no such charge.
+        """
+        with self.lock:
+            self.run_due()
+            return str(
+                disputes.begin(self.world, self._charge(charge_id), reason=reason, inquiry=inquiry)["id"]
+            )
+
+    def warn_of_fraud(self, charge_id: str) -> str:
+        """Let a bank warn of a charge; return the warning's id.
+
+        :raises LookupError: no such charge.
+        """
+        with self.lock:
+            self.run_due()
+            return str(fraud_warnings.warn(self.world, self._charge(charge_id))["id"])
+
+    def _charge(self, charge_id: str) -> Obj:
+        charge = self.world.store.find("charge", charge_id)
+        if charge is None or not charge["captured"]:
+            raise LookupError(charge_id)
+        return charge
 
     def resend(self, event_id: str) -> int:
         """Send an event once more to every endpoint that wants it, as it was; return how many those are.

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from billing.snapshots.charge_parsing import charge, dispute, refund, warning
+from billing.snapshots.charges import (
+    Access,
+    ChargeSnapshot,
+    DisputeSnapshot,
+    RefundSnapshot,
+    WarningSnapshot,
+)
 from billing.snapshots.parsing import (
     card,
     checkout,
@@ -29,19 +37,26 @@ from billing.snapshots.values import (
 )
 
 __all__ = [
+    "Access",
     "CardSnapshot",
+    "ChargeSnapshot",
     "CheckoutSnapshot",
     "CustomerPicture",
     "CustomerSnapshot",
+    "DisputeSnapshot",
     "EventSnapshot",
     "InvoiceSnapshot",
     "ItemSnapshot",
     "PriceSnapshot",
+    "RefundSnapshot",
     "Status",
     "SubscriptionSnapshot",
+    "WarningSnapshot",
     "card",
+    "charge",
     "checkout",
     "customer",
+    "dispute",
     "event",
     "id_of",
     "invoice",
@@ -49,5 +64,7 @@ __all__ = [
     "moment",
     "payment_intent_of",
     "price",
+    "refund",
     "subscription",
+    "warning",
 ]

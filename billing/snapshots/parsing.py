@@ -114,6 +114,10 @@ def invoice(data: Mapping[str, Any], *, payment_intent: Mapping[str, Any] | None
         needs_action=_needs_action(payment_intent or {}),
         payment_intent=payment_intent_of(data),
         failed_card=id_of(failure.get("payment_method")),
+        payments=_payments_of(data),
+        tax=sum(row.get("amount") or 0 for row in data.get("total_taxes") or ()),
+        tax_is_included=any(row.get("tax_behavior") == "inclusive" for row in data.get("total_taxes") or ()),
+        finalization_error=_finalization_error(data),
     )
 
 
@@ -124,6 +128,17 @@ def payment_intent_of(data: Mapping[str, Any]) -> str | None:
     payments.sort(key=lambda row: (bool(row.get("is_default")), row.get("created") or 0), reverse=True)
     found = (id_of((row.get("payment") or {}).get("payment_intent")) for row in payments)
     return next((intent for intent in found if intent), None)
+
+
+def _payments_of(data: Mapping[str, Any]) -> frozenset[str]:
+    paid_with = [row.get("payment") or {} for row in _rows(data.get("payments"))]
+    found = (id_of(row.get(kind)) for row in paid_with for kind in ("payment_intent", "charge"))
+    return frozenset(name for name in found if name)
+
+
+def _finalization_error(data: Mapping[str, Any]) -> str:
+    error = data.get("last_finalization_error") or {}
+    return str(error.get("code") or error.get("type") or "")[:80]
 
 
 def card(data: Mapping[str, Any]) -> CardSnapshot:
@@ -162,6 +177,7 @@ def price(data: Mapping[str, Any]) -> PriceSnapshot:
         product_active=bool(product.get("active")),
         unlocks=tuple(dict.fromkeys(_WORD.findall(metadata.get("unlocks") or ""))),
         livemode=bool(data.get("livemode")),
+        tax_behavior=data.get("tax_behavior") or "",
     )
 
 

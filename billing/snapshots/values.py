@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from billing.snapshots.charges import ChargeSnapshot, DisputeSnapshot, RefundSnapshot
+
 
 class Status(StrEnum):
     """A subscription's status; `UNKNOWN` stands for a word that this version of the API does not have."""
@@ -74,6 +76,16 @@ class InvoiceSnapshot:
     needs_action: bool = False  # the bank wants a confirmation (3-D Secure)
     payment_intent: str | None = None
     failed_card: str | None = None  # the payment method of the attempt that failed
+    payments: frozenset[str] = (
+        frozenset()
+    )  # all payment intents and charges that it was, or is, to be paid with
+    tax: int = 0
+    tax_is_included: bool = False  # in the prices, so that the total does not grow by it
+    finalization_error: str = ""  # why Stripe could not make it due
+
+    def was_paid_by(self, charge: ChargeSnapshot) -> bool:
+        """Tell whether a charge paid this invoice."""
+        return not self.payments.isdisjoint({charge.id, charge.payment_intent})
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +167,13 @@ class CustomerPicture:
     subscriptions: tuple[SubscriptionSnapshot, ...] = ()
     invoices: tuple[InvoiceSnapshot, ...] = ()
     cards: tuple[CardSnapshot, ...] = ()
+    charges: tuple[ChargeSnapshot, ...] = ()  # that went through; what was given back is with them
+    disputes: tuple[DisputeSnapshot, ...] = ()
+
+    @property
+    def refunds(self) -> tuple[RefundSnapshot, ...]:
+        """All that was given back."""
+        return tuple(refund for charge in self.charges for refund in charge.refunds)
 
     def card_for(self, subscription: SubscriptionSnapshot) -> CardSnapshot | None:
         """Return the card that the subscription's next invoice is charged to, where it is on file."""
@@ -180,6 +199,7 @@ class PriceSnapshot:
     product_active: bool
     unlocks: tuple[str, ...]  # from the product's metadata; empty: not ours
     livemode: bool
+    tax_behavior: str = ""  # inclusive, exclusive, unspecified
 
 
 @dataclass(frozen=True, slots=True)

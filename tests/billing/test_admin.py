@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts import clock
-from billing import catalogue, inbox
+from billing import catalogue, inbox, refunding
 from billing.models import (
     Cursor,
     Customer,
@@ -25,6 +25,8 @@ from billing.models import (
     StripeEvent,
     Subscription,
 )
+from billing.refunding import Wish
+from billing.snapshots import Access
 from tests.billing.market import Market
 from tests.factories.accounts import a_member_of_staff, a_reader
 from tests.factories.billing import a_delivery
@@ -49,9 +51,22 @@ def trade(market: Market) -> Any:
     inbox.receive(
         a_delivery(about={"id": market.customer(reader).stripe_id, "object": "customer"}), now=market.now
     )
+    _give_back(market, reader)
     ReconcileRun.objects.create(started_at=market.now)
     Cursor.objects.get_or_create(name="test", defaults={"position": "evt_1", "moved_at": market.now})
     return reader
+
+
+def _give_back(market: Market, reader: Any) -> None:
+    """Give a payment back, and let another be disputed: money that goes back in every way."""
+    invoice = Invoice.objects.filter(customer__reader=reader, status="paid").first()
+    assert invoice is not None
+    wish = Wish(key="refund-1", amount=100, reason="late paper", access=Access.KEEP, seen=0)
+    refunding.refund(
+        invoice, wish=wish, by=a_member_of_staff("desk@news.example"), gateway=market.gateway, now=market.now
+    )
+    market.sandbox.dispute(invoice.charge)
+    market.look(reader)
 
 
 def test_every_table_has_a_list_a_search_and_pages(staff: Client, trade: Any) -> None:

@@ -59,6 +59,7 @@ class TestPlans:
                             "interval_count": 1,
                             "trial_days": 0,
                             "text": "€4.90 a month",
+                            "tax_text": "",
                         }
                     ],
                 }
@@ -278,6 +279,10 @@ class TestInvoices:
             "status",
             "hosted_url",
             "pdf_url",
+            "receipt_url",
+            "tax",
+            "refunded",
+            "refunded_formatted",
         }
 
     def test_nobody_sees_somebody_elses(self, api: Client, market: Market) -> None:

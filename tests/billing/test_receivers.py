@@ -173,7 +173,7 @@ def test_what_stripe_could_not_let_go_of_is_found_by_the_sweep(market: Market, r
     reconciliation.sweep_boundaries(now=market.now)
     assert sync.waiting_ids(now=market.now, limit=9) == [customer.pk]
     leftovers.look(customer.pk, gateway=market.gateway, now=market.now)
-    assert leftovers.customers() == set()
+    assert leftovers.customers(now=market.now) == set()
     assert {one["status"] for one in market.objects("subscription")} == {"canceled"}
 
 

@@ -50,6 +50,7 @@ class Command(BaseCommand):
         for line in run.drift:
             self.stdout.write(line)
         self._report(run.equal, run.checked, f", {run.repaired} repaired", at=run.started_at)
+        self._report_returns(run.returns_equal, run.returns_checked)
 
     def _take_part(self, run_pk: int) -> ReconcileRun:
         """Take the comparison to its end, in turn with workers who are at it as well."""
@@ -67,7 +68,7 @@ class Command(BaseCommand):
                 return run
 
     def _progress(self, run: ReconcileRun) -> None:
-        self.stderr.write(f"{run.checked} compared …")
+        self.stderr.write(f"{run.stage}: {run.checked + run.returns_checked} compared …")
 
     def _look_through(self) -> None:
         moment = clock.now()
@@ -88,6 +89,7 @@ class Command(BaseCommand):
         for line in last.drift:
             self.stdout.write(line)
         self._report(last.equal, last.checked, f", {last.repaired} repaired", at=last.at)
+        self._report_returns(last.returns_equal, last.returns_checked)
 
     def _report(self, equal: int, checked: int, rest: str, *, at: datetime) -> None:
         # What is proven is proven of the moment at which the walk began.
@@ -95,3 +97,6 @@ class Command(BaseCommand):
             f"{equal} of {checked} subscriptions proven equal to Stripe at {at.isoformat(timespec='seconds')}"
         )
         self.stdout.write(f"{said}{rest}")
+
+    def _report_returns(self, equal: int, checked: int) -> None:
+        self.stdout.write(f"{equal} of {checked} refunds, disputes and warnings of fraud equal")

@@ -21,18 +21,22 @@ from billing import (
     inbox,
     leftovers,
     reconciliation,
+    refunding,
+    returns,
     snapshots,
     subscribing,
     sync,
 )
 from billing.errors import BillingError
 from billing.gateway import Delivery, StripeGateway
-from billing.models import Customer, StripeEvent
+from billing.models import Customer, Invoice, StripeEvent
+from billing.refunding import Wish
 from billing.sandbox import snapshot
 from billing.sandbox.errors import ApiError
 from billing.sandbox.faults import Fault
 from billing.sandbox.rendering import show
 from billing.sandbox.sandbox import Sandbox
+from billing.snapshots import Access
 from tests.factories.billing import GOOD, NOON, a_shop
 from tests.proofs.histories.moves import IN_ORDER, LEASE, Move
 from tests.proofs.histories.strawmen import Strawman
@@ -282,6 +286,24 @@ class History:
         self._refuse_if_held()
         subscribing.resume(self.ground.reader, gateway=self.gateway, now=self.now)
 
+    def click_refund(self, how_much: str, access: str, which: str) -> None:
+        """Give back what staff choose among the invoices that they see as paid."""
+        self._refuse_if_held()
+        paid = Invoice.objects.filter(customer__deleted_at=None).exclude(charge="").order_by("stripe_id")
+        rows = [row for row in paid.select_related("customer") if returns.left(row)]
+        if not rows:
+            raise LookupError("nothing to give back")
+        invoice = rows[int(which) % len(rows)]
+        left = returns.left(invoice)
+        wish = Wish(
+            key=f"refund-{self._key()}",
+            amount=left if how_much == "whole" else max(1, left // 3),
+            reason="a history",
+            access=Access(access),
+            seen=returns.refunded(invoice),
+        )
+        refunding.refund(invoice, wish=wish, by=self.ground.reader, gateway=self.gateway, now=self.now)
+
     def _refuse_if_held(self) -> None:
         """A click waits in real time for the worker who is at its customer, which the dead would make for ever."""
         if Customer.objects.filter(leased_until__gt=self.now).exists():
@@ -336,6 +358,23 @@ class History:
         (item,) = self.store.get("subscription", self._one(which))["items"]["data"]
         self._update(which, {"items": [{"id": item["id"], "price": self.ground.prices[slug]}]})
 
+    def give_back(self, how_much: str, which: str) -> None:
+        charge = self._charge(which)
+        left = charge["amount_captured"] - charge["amount_refunded"]
+        amount = left if how_much == "whole" else max(1, left // 3)
+        self._stripe.v1.refunds.create({"charge": charge["id"], "amount": amount})
+
+    def dispute(self, which: str) -> None:
+        self.sandbox.dispute(self._charge(which)["id"])
+
+    def verdict(self, evidence: str, which: str) -> None:
+        waiting = [row["id"] for row in self.store.all("dispute") if row["status"] == "needs_response"]
+        if not waiting:
+            raise LookupError("no dispute")
+        text = f"{evidence}_evidence"
+        chosen = waiting[int(which) % len(waiting)]
+        self._stripe.v1.disputes.update(chosen, {"evidence": {"uncategorized_text": text}})
+
     def delete(self) -> None:
         self.gateway.delete_customer(customer=self._customer(), key=self._key())
 
@@ -353,6 +392,17 @@ class History:
         if not held:
             raise LookupError("no subscription")
         return str(held[int(which) % len(held)])
+
+    def _charge(self, which: str) -> dict[str, Any]:
+        """Return the one of the payments, neither given back nor contested, that is meant."""
+        rows = [
+            row
+            for row in self.store.all("charge")
+            if row["captured"] and not row["refunded"] and not row["disputed"]
+        ]
+        if not rows:
+            raise LookupError("nothing was paid")
+        return dict(rows[int(which) % len(rows)])
 
     def _customer(self) -> str:
         """Return the reader at Stripe: the newest who was not deleted there."""

@@ -38,7 +38,7 @@ def unrest(history: History) -> str:
 
 
 def invoice_difference(history: History) -> str:
-    """Say where invoices or cards are not as the sandbox's; a deleted customer's are kept as they were."""
+    """Say where invoices, cards or returns are not as the sandbox's; a deleted customer's are kept as they were."""
     store, truth = history.store, _truth(history)
     gone = {row["id"] for row in store.all("customer") if row.get("_deleted")}
     for customer in Customer.objects.exclude(stripe_id__in=gone):
@@ -51,6 +51,12 @@ def invoice_difference(history: History) -> str:
         here = {row.stripe_id for row in customer.cards.all() if row.detached_at is None}
         if here != there:
             return f"cards {here}, not {there}"
+        paid = {row["id"] for row in store.all("charge") if row["customer"] == customer.stripe_id}
+        refunds, disputes = (
+            [row for row in store.all(kind) if row["charge"] in paid] for kind in ("refund", "dispute")
+        )
+        if found := oracle.returns_difference(customer, refunds, disputes):
+            return found
     return ""
 
 
@@ -59,7 +65,33 @@ def _truth(history: History) -> Truth:
         tuple(_expanded(row) for row in history.store.all("subscription")),
         tuple(history.store.all("invoice")),
         {price: _UNLOCKED[slug] for slug, price in history.ground.prices.items() if slug in _UNLOCKED},
+        _withdrawn(history),
     )
+
+
+def _withdrawn(history: History) -> dict[str, int]:
+    """Tell whose money for the running period went back with the wish that reading ends, and when.
+
+    What went back without a wish changes nothing: histories play where the policy is to keep.
+    """
+    store, found = history.store, {}
+    wishes = {
+        row["payment_intent"]: row["created"]
+        for row in reversed(list(store.all("refund")))
+        if (row["metadata"] or {}).get("access") == "withdraw"
+    }
+    for subscription in store.all("subscription"):
+        begins = max(item["current_period_start"] for item in subscription["items"]["data"])
+        moments = [
+            wishes[row["_intent"]]
+            for row in store.all("invoice")
+            if row["parent"]["subscription_details"]["subscription"] == subscription["id"]
+            and row["created"] >= begins - 3600
+            and row.get("_intent") in wishes
+        ]
+        if moments:
+            found[subscription["id"]] = max(moments)
+    return found
 
 
 def _expanded(subscription: Obj) -> Obj:

@@ -23,11 +23,13 @@ _CALLS = (
     *("GET:/v1/customers/*", "GET:/v1/subscriptions*", "GET:/v1/invoices*", "GET:/v1/payment_methods*"),
     *("GET:/v1/events*", "GET:/v1/checkout/sessions/*", "POST:/v1/checkout/sessions*"),
     *("POST:/v1/subscriptions/*", "POST:/v1/invoices/*", "DELETE:*"),
+    *("GET:/v1/charges", "POST:/v1/refunds"),
 )
-# The four calls of a look: news may come before any of them, and matters most after the subscriptions were fetched.
+# The five calls of a look: news may come before any of them, and matters most after the subscriptions were fetched.
 _OF_A_LOOK = (
     *("GET:/v1/customers/*", "GET:/v1/subscriptions"),
     *("GET:/v1/invoices", "GET:/v1/invoices", "GET:/v1/payment_methods", "GET:/v1/payment_methods"),
+    "GET:/v1/charges",
 )
 _TROUBLE = (
     *("status 429", "status 409", "status 500", "status 500"),
@@ -182,6 +184,18 @@ def _card_form(dice: random.Random) -> str:
     return f"click_card {dice.choice([GOOD, GOOD, FAILS_LATER])} {dice.choice(['back', 'gone'])}"
 
 
+def _give_back(dice: random.Random) -> str:
+    return f"give_back {dice.choice(['part', 'part', 'whole'])} {_one(dice)}"
+
+
+def _click_refund(dice: random.Random) -> str:
+    return f"click_refund {dice.choice(['part', 'whole'])} {dice.choice(['keep', 'withdraw'])} {_one(dice)}"
+
+
+def _verdict(dice: random.Random) -> str:
+    return f"verdict {dice.choice(['winning', 'losing'])} {_one(dice)}"
+
+
 def _with_one(verb: str) -> Callable[[random.Random], str]:
     return lambda dice: f"{verb} {_one(dice)}"
 
@@ -194,8 +208,8 @@ def _plain(verb: str) -> Callable[[random.Random], str]:
 _AT_STRIPE: tuple[Callable[[random.Random], str], ...] = (
     _buy, _buy, _wait, _wait, _wait, _wait, _swap_card, _swap_card, _plain("recover"), _with_one("cancel"),
     _cancel_by_date, _with_one("cancel_now"), _with_one("keep"), _stop_collecting, _with_one("collect_again"),
-    _change_plan, _plain("void"), _delete,
+    _change_plan, _plain("void"), _delete, _give_back, _with_one("dispute"), _verdict,
 )  # fmt: skip
 _CHANGES = (
-    *_AT_STRIPE, _wait, _click_buy, _plain("click_cancel"), _plain("click_resume"), _card_form,
+    *_AT_STRIPE, _wait, _click_buy, _plain("click_cancel"), _plain("click_resume"), _card_form, _click_refund,
 )  # fmt: skip

@@ -23,7 +23,18 @@ from django.test import Client
 
 from accounts.models import Mail, User
 from billing import subscribing
-from billing.models import CheckoutAttempt, Cursor, OutboundCall, ReconcileRun, StripeEvent
+from billing.models import (
+    Alert,
+    CheckoutAttempt,
+    Cursor,
+    Dispute,
+    Invoice,
+    OutboundCall,
+    ReconcileRun,
+    Refund,
+    RefundOrder,
+    StripeEvent,
+)
 from paywall import keys, robots, rules
 from paywall.models import Article, CrawlerList, CrawlerPolicy, CrawlerProof, Gift
 from tests.billing.market import served
@@ -87,6 +98,7 @@ def _founded() -> Town:
     StripeEvent.objects.update(state=StripeEvent.State.DONE)
     _give_everything(ben)
     _leave_records(ben)
+    _give_money_back(ben)
     town = Town(shop=shop, ann=ann, ben=ben)
     town.callers = {caller.name: caller for caller in (*_readers(town), *_staff(), *_outsiders(town))}
     return town
@@ -168,6 +180,29 @@ def _leave_records(ben: User) -> None:
         action_flag=CHANGE,
         change_message="Looked at.",
     )
+
+
+def _give_money_back(ben: User) -> None:
+    """What went back of Ben's money, in every way that staff can look at."""
+    invoice = Invoice.objects.filter(customer__reader=ben).first()
+    assert invoice is not None
+    customer, money = invoice.customer, {"amount": 100, "currency": "eur", "created_at": NOON}
+    Refund.objects.create(
+        stripe_id="re_of_ben", customer=customer, invoice=invoice, status="succeeded", **money
+    )
+    Dispute.objects.create(
+        stripe_id="du_of_ben", customer=customer, invoice=invoice, status="needs_response", **money
+    )
+    RefundOrder.objects.create(
+        key="refund-of-ben",
+        invoice=invoice,
+        amount=100,
+        reason="asked",
+        access="keep",
+        state="done",
+        started_at=NOON,
+    )
+    Alert.objects.create(kind="dispute", about="du_of_ben", customer=customer, opened_at=NOON)
 
 
 def _readers(town: Town) -> list[Caller]:

@@ -114,6 +114,7 @@ PAGES: Mapping[str, Row] = {
     "mfa_generate_recovery_codes": Row(LOG_IN, "yyyy--y", special=_AGAIN),
     # Money.
     "billing:subscription": _page("yy-----", kept_out="ss-----"),
+    "billing:invoices": _page("yy-----", kept_out="ss-----"),
     "billing:subscribe": _page("yyy----", kept_out="sss----"),
     "billing:card": _page("yyy----", kept_out="sss----"),
     "billing:cancel": _page("yyy----", kept_out="sss----"),
@@ -221,6 +222,8 @@ _MORE_THAN_MIRRORED: Mapping[str, Mapping[str, _DESK]] = {
     "accounts_user": {**_EDITED, **_ADDED},
     "auth_group": {**_EDITED, **_ADDED, **_DELETED},
     "mfa_authenticator": _DELETED,
+    "billing_alert": {"close": (NOT_ME, NOT_ME, ALL)},
+    "billing_invoice": {"refund": (NOT_ME, NOT_ME, ALL)},
     "paywall_article": {"perspectives": (NOT_ME, ALL, ALL)},
     "paywall_crawlerpolicy": {**_EDITED, **_ADDED, **_DELETED},
     "paywall_institution": {**_EDITED, **_ADDED, **_DELETED},
@@ -231,9 +234,10 @@ _MODELS = (
     "accounts_mail", "accounts_session", "accounts_user", "auth_group", "mfa_authenticator",
     "paywall_article", "paywall_crawlerlist", "paywall_crawlerpolicy", "paywall_crawlerproof", "paywall_entitlement",
     "paywall_gift", "paywall_institution", "paywall_product", "paywall_ruleset", "paywall_signingkey",
-    "billing_checkoutattempt", "billing_cursor", "billing_customer", "billing_invoice", "billing_openproduct",
-    "billing_outboundcall", "billing_paymentmethod", "billing_plan", "billing_price", "billing_reconcilerun",
-    "billing_stripeevent", "billing_subscription",
+    "billing_alert", "billing_checkoutattempt", "billing_cursor", "billing_customer", "billing_dispute",
+    "billing_invoice", "billing_openproduct", "billing_outboundcall", "billing_paymentmethod", "billing_plan",
+    "billing_price", "billing_reconcilerun", "billing_refund", "billing_refundorder", "billing_stripeevent",
+    "billing_subscription",
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,11 +22,15 @@ _ENDED = frozenset({"canceled", "incomplete_expired"})
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What Stripe holds of one customer; `unlocked` says what each of its prices opens here."""
+    """What Stripe holds of one customer; `unlocked` says what each of its prices opens here.
+
+    `withdrawn` names the subscriptions whose money was given back with the wish that reading ends, and when.
+    """
 
     subscriptions: tuple[Obj, ...]
     invoices: tuple[Obj, ...]
     unlocked: Mapping[str, str]
+    withdrawn: Mapping[str, int] = field(default_factory=dict)
 
 
 def difference(reader: User, truth: Truth, *, now: datetime) -> str:
@@ -61,6 +65,14 @@ def invoice_difference(customer: Customer, truth: Truth) -> str:
     return "" if ours == theirs else f"invoices {ours}, not {theirs}"
 
 
+def returns_difference(customer: Customer, refunds: Iterable[Obj], disputes: Iterable[Obj]) -> str:
+    """Say where what went back to the customer is not as at Stripe."""
+    theirs = {row["id"]: (row["status"], row["amount"]) for row in (*refunds, *disputes)}
+    rows = (*customer.refunds.all(), *customer.disputes.all())
+    ours = {row.stripe_id: (row.status, row.amount) for row in rows}
+    return "" if ours == theirs else f"returns {ours}, not {theirs}"
+
+
 def _mirrored(ours: Subscription) -> tuple[Any, ...]:
     items = sorted((item.stripe_price, _seconds(item.period_ends_at)) for item in ours.items.all())
     ends = (_seconds(ours.cancel_at), ours.cancel_at_period_end, _seconds(ours.ended_at))
@@ -91,6 +103,8 @@ def _opens(truth: Truth, theirs: Obj, product: str, moment: float) -> bool:
     """Tell whether this subscription opens the product: the table of statuses once more, from raw objects."""
     (item,) = theirs["items"]["data"]
     if truth.unlocked[item["price"]["id"]] != product:
+        return False
+    if moment >= truth.withdrawn.get(theirs["id"], moment + 1):
         return False
     end, slack = item["current_period_end"], settings.RENEWAL_SLACK.total_seconds()
     bills = [row for row in truth.invoices if _belongs(row, theirs)]

@@ -1,0 +1,85 @@
+"""Money taken, given back, contested: the part of the gateway that speaks of charges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from stripe import V1Services
+from stripe.params import DisputeListParams, RefundListParams
+
+from billing import snapshots
+from billing.gateway.refusals import translated
+from billing.gateway.unpacking import PAGE, plain
+from billing.snapshots import Access, ChargeSnapshot, DisputeSnapshot, RefundSnapshot, WarningSnapshot
+
+
+class ChargeCalls:
+    """The calls about charges of billing's `Gateway`; see there for what each promises."""
+
+    _v1: V1Services
+
+    def refund(self, *, charge: str, amount: int, order: str, access: Access, key: str) -> RefundSnapshot:
+        """Give back so much of a charge."""
+        with translated():
+            made = self._v1.refunds.create(
+                {
+                    "charge": charge,
+                    "amount": amount,
+                    "reason": "requested_by_customer",
+                    "metadata": {"order": order, "access": access.value},
+                },
+                {"idempotency_key": key},
+            )
+        return snapshots.refund(plain(made))
+
+    def refunds(self, *, after: str = "") -> Iterator[RefundSnapshot]:
+        """Walk all refunds of the account, newest first."""
+        return self._refunds({"starting_after": after} if after else {})
+
+    def disputes(self, *, after: str = "") -> Iterator[DisputeSnapshot]:
+        """Walk all disputes of the account, newest first."""
+        return self._disputes({"starting_after": after} if after else {})
+
+    def fraud_warnings(self, *, after: str = "") -> Iterator[WarningSnapshot]:
+        """Walk all early warnings of fraud, newest first."""
+        with translated():
+            listing = self._v1.radar.early_fraud_warnings.list(
+                {"limit": PAGE, "starting_after": after} if after else {"limit": PAGE}
+            )
+            for row in listing.auto_paging_iter():
+                yield snapshots.warning(plain(row))
+
+    def fraud_warning(self, warning: str) -> WarningSnapshot:
+        """Fetch an early warning of fraud."""
+        with translated():
+            return snapshots.warning(plain(self._v1.radar.early_fraud_warnings.retrieve(warning)))
+
+    def _charges_of(self, customer: str) -> Iterator[ChargeSnapshot]:
+        """Walk what a customer paid, with all refunds: one call, and one more for a charge refunded very often."""
+        with translated():
+            listing = self._v1.charges.list({"customer": customer, "limit": PAGE, "expand": ["data.refunds"]})
+            for row in listing.auto_paging_iter():
+                data = plain(row)
+                if data["status"] != "succeeded" or not data["captured"]:
+                    continue
+                found = snapshots.charge(data)
+                if (data.get("refunds") or {}).get("has_more"):
+                    found = replace(found, refunds=tuple(self._refunds({"charge": found.id})))
+                yield found
+
+    def _disputes_of(self, charges: Iterable[ChargeSnapshot]) -> Iterator[DisputeSnapshot]:
+        """Walk the disputes of these charges: a charge says whether it has one, so most cost no call."""
+        for charge in charges:
+            if charge.is_disputed:
+                yield from self._disputes({"charge": charge.id})
+
+    def _refunds(self, narrowed: RefundListParams) -> Iterator[RefundSnapshot]:
+        with translated():
+            for row in self._v1.refunds.list(narrowed | {"limit": PAGE}).auto_paging_iter():
+                yield snapshots.refund(plain(row))
+
+    def _disputes(self, narrowed: DisputeListParams) -> Iterator[DisputeSnapshot]:
+        with translated():
+            for row in self._v1.disputes.list(narrowed | {"limit": PAGE}).auto_paging_iter():
+                yield snapshots.dispute(plain(row))

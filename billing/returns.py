@@ -1,0 +1,96 @@
+"""What of an invoice went back, what is left to give back, and what its reader is told: once, when the money is gone.
+
+`tell` is called in the transaction that made it true; the outbox keeps one mail per refund for ever.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Sum
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from accounts import emails
+from accounts.models import Mail, User
+from billing import links, money, outlook, words
+from billing.models import Customer, Invoice, Refund
+
+logger = logging.getLogger(__name__)
+
+# A refund may be pending for days before it is one.
+_NEWS = timedelta(days=10)
+
+
+def refunded(invoice: Invoice) -> int:
+    """Return how much of an invoice is back, or on its way."""
+    kept = invoice.refunds.exclude(status__in=Refund.UNDONE)
+    return kept.aggregate(sum=Sum("amount"))["sum"] or 0
+
+
+def left(invoice: Invoice) -> int:
+    """Return how much of an invoice can still be given back: nothing where no payment of ours paid it."""
+    if invoice.status != "paid" or not invoice.charge:
+        return 0
+    return max(0, invoice.amount_paid - refunded(invoice))
+
+
+def card_of(refund: Refund) -> str:
+    """Return the card that money goes back to, as its holder knows it."""
+    brand = words.brand(refund.brand)
+    return f"{brand} •••• {refund.last4}" if refund.last4 else brand
+
+
+def tell(customer: Customer, *, now: datetime) -> None:
+    """Queue a mail for every refund that has succeeded and is still news, each once for ever.
+
+    Never raises because of a mail: what is true must not wait for a template.
+    """
+    reader = customer.reader
+    if reader is None or customer.deleted_at is not None or not reader.is_active:
+        return
+    fresh = customer.refunds.filter(status="succeeded", created_at__gte=now - _NEWS)
+    for refund in fresh.select_related("invoice__subscription"):
+        if not Mail.objects.filter(dedup_key=_key(refund)).exists():
+            _queue(reader, refund, now=now)
+
+
+def _key(refund: Refund) -> str:
+    return f"refunded:{refund.stripe_id}"
+
+
+def _queue(reader: User, refund: Refund, *, now: datetime) -> None:
+    try:
+        with transaction.atomic(), translation.override(reader.language or settings.LANGUAGE_CODE):
+            context = _context(reader, refund, now=now)
+            subject = render_to_string("billing/email/refunded.subject.txt", context)
+            emails.queue(
+                kind="refunded",
+                dedup_key=_key(refund),
+                to=reader.email,
+                subject=subject,
+                text=render_to_string("billing/email/refunded.txt", context),
+                html=render_to_string("billing/email/refunded.html", context),
+                reader=reader,
+                now=now,
+            )
+    except Exception:
+        logger.exception("The mail of refund %s could not be written.", refund.stripe_id)
+
+
+def _context(reader: User, refund: Refund, *, now: datetime) -> dict[str, object]:
+    subscription = refund.invoice.subscription if refund.invoice else None
+    return {
+        "reader": reader,
+        "state": outlook.of_subscription(subscription, now=now) if subscription else None,
+        "amount_text": money.text(refund.amount, currency=refund.currency),
+        "card_text": card_of(refund) if refund.brand else _("your means of payment"),
+        "number": refund.invoice.number if refund.invoice else "",
+        "site_name": settings.SITE_NAME,
+        "site_url": settings.SITE_URL,
+        "account_url": links.account(),
+    }
