@@ -10,6 +10,7 @@ BillingError
 ├── SaleRefused              a purchase that would charge somebody twice
 │   ├── AlreadySubscribed    … an open subscription already gives what was asked for
 │   └── PaymentWaiting       … a failed payment must be fixed first; a second subscription is not the answer
+├── LinkRefused             a link from a mail that is none of ours, or opens nothing any more
 ├── CursorUnknown            a place in a list that we never named
 └── NothingToDo              no subscription in the state that this action needs
 """
@@ -70,6 +71,10 @@ class AlreadySubscribed(SaleRefused):
 
 class PaymentWaiting(SaleRefused):
     """A payment failed and waits for a working card; a second subscription is not the answer."""
+
+
+class LinkRefused(BillingError):
+    """A link from a mail that is none of ours, or opens nothing any more."""
 
 
 class CursorUnknown(BillingError):

@@ -65,6 +65,7 @@ def _write_cards(customer: Customer, picture: CustomerPicture, *, now: datetime)
                 exp_month=card.exp_month,
                 exp_year=card.exp_year,
                 fingerprint=card.fingerprint,
+                wallet=card.wallet,
             )
             for card in picture.cards
         ),
@@ -114,6 +115,7 @@ def _subscription(
         automatic=theirs.automatic,
         default_card=theirs.default_card or "",
         latest_invoice=theirs.latest_invoice or "",
+        cancel_reason=theirs.cancel_reason,
         currency=theirs.currency,
         created_at=theirs.created_at,
         synced_at=now,
@@ -180,6 +182,7 @@ def _invoice(theirs: InvoiceSnapshot, *, customer: Customer, ours: dict[str, int
         pdf_url=theirs.pdf_url,
         automatic=theirs.automatic,
         failure_code=theirs.failure_code,
+        advice_code=theirs.advice_code,
         needs_action=theirs.needs_action,
     )
 

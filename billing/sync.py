@@ -19,7 +19,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from accounts.models import User
-from billing import addresses, dunning, lifecycle, mirror, words
+from billing import addresses, advice, dunning, lifecycle, mirror, words
 from billing.errors import BillingError, StripeGone
 from billing.gateway import Gateway
 from billing.models import Customer, OpenProduct, Plan, Subscription
@@ -264,7 +264,11 @@ def _trouble(term: lifecycle.Term, theirs: SubscriptionSnapshot, picture: Custom
     return Trouble(
         card=_card_text(failed or picture.card_for(theirs)),
         cause=words.AUTHENTICATION if term.unpaid.needs_action else term.unpaid.failure_code,
-        retry_at=term.unpaid.next_payment_attempt,
+        retry_at=advice.retry_at(
+            term.unpaid.next_payment_attempt,
+            code=words.AUTHENTICATION if term.unpaid.needs_action else term.unpaid.failure_code,
+            advice_code=term.unpaid.advice_code,
+        ),
     )
 
 

@@ -195,7 +195,15 @@ class StripeGateway:
         )
 
     def start_card_form(
-        self, *, customer: str, currency: str, reader: str, return_url: str, cancel_url: str, key: str
+        self,
+        *,
+        customer: str,
+        currency: str,
+        reader: str,
+        return_url: str,
+        cancel_url: str,
+        key: str,
+        purpose: str = "card",
     ) -> CheckoutSnapshot:
         """Open a hosted form that stores a card for later charges."""
         return self._start_session(
@@ -205,7 +213,7 @@ class StripeGateway:
                 "currency": currency,
                 "customer": customer,
                 "client_reference_id": reader,
-                "metadata": {"reader_id": reader, "purpose": "card"},
+                "metadata": {"reader_id": reader, "purpose": purpose},
                 "success_url": return_url,
                 "cancel_url": cancel_url,
             },
