@@ -149,7 +149,8 @@ def finish(session_id: str, *, reader: User | None = None, gateway: Gateway, now
 
 def _customer_of(reader: User) -> Customer:
     ours = Customer.objects.filter(reader=reader, livemode=settings.STRIPE_LIVEMODE, deleted_at=None)
-    customer = ours.first()
+    # Of two that were merged, the one in trouble is meant.
+    customer = ours.filter(subscriptions__status__in=_UNPAID).first() or ours.filter(merged_into=None).first()
     if customer is None:
         raise NothingToDo(_("There is no card on file to replace."))
     return customer

@@ -64,6 +64,7 @@ def subscription(data: Mapping[str, Any]) -> SubscriptionSnapshot:
         currency=data.get("currency") or "",
         created_at=created_at,
         cancel_reason=(data.get("cancellation_details") or {}).get("reason") or "",
+        livemode=data.get("livemode"),
     )
 
 

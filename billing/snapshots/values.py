@@ -117,6 +117,7 @@ class SubscriptionSnapshot:
     currency: str
     created_at: datetime
     cancel_reason: str = ""  # cancellation_requested, payment_failed, payment_disputed
+    livemode: bool | None = None
 
     @property
     def period_ends_at(self) -> datetime | None:
