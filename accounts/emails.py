@@ -60,12 +60,12 @@ def queue(
 def withdraw(dedup_keys: Iterable[str]) -> int:
     """Take back the mails of these keys that nobody has begun to send, as if they had never been queued.
 
-    For mails that are no longer true. Returns how many; those sent, or being sent, stay.
+    For mails that are no longer true. Returns how many. One that a worker has in hand may be going out at this moment,
+    so it counts as told; but if that worker has died, no other one sends it.
     """
-    untouched = Mail.objects.filter(
-        dedup_key__in=list(dedup_keys), state=Mail.State.QUEUED, leased_until=None
-    )
-    withdrawn, _by_model = untouched.delete()
+    waiting = Mail.objects.filter(dedup_key__in=list(dedup_keys), state=Mail.State.QUEUED)
+    withdrawn, _by_model = waiting.filter(leased_until=None).delete()
+    waiting.update(state=Mail.State.WITHDRAWN, text="", html="")
     return withdrawn
 
 
@@ -140,7 +140,8 @@ def _message_id(dedup_key: str) -> str:
 def _put_back(mail: Mail, error: Exception, *, now: datetime) -> None:
     is_dead = mail.attempts >= MAX_TRIES
     pause = min(timedelta(seconds=4 ** (mail.attempts - 1)), _LONGEST_PAUSE)
-    Mail.objects.filter(pk=mail.pk).update(
+    # What was taken back meanwhile stays so.
+    Mail.objects.filter(pk=mail.pk, state=Mail.State.QUEUED).update(
         state=Mail.State.DEAD if is_dead else Mail.State.QUEUED,
         next_attempt_at=now + pause,
         leased_until=None,

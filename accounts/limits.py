@@ -36,6 +36,9 @@ _RATES = {
     # Codes typed against one that was mailed. It has run out long before the hour is over.
     "code_try": "3/h/key",
     "code_use": "1/h/key",
+    # What one link from a mail sets going; and what people set going from one place without being signed in.
+    "link": "10/h/key",
+    "unnamed": "60/10m/key",
 }
 
 
@@ -90,6 +93,16 @@ def may_guess(request: HttpRequest, *, email: str) -> RateLimitUsage | None:
     if device:
         return RateLimitUsage(usage=[])
     return _spend(request, "guess", address)
+
+
+def may_use_link(request: HttpRequest, *, link: str) -> bool:
+    """Count one use of a link from a mail; False when enough were. Nobody but whoever has the link can use it up."""
+    return _spend(request, "link", link) is not None
+
+
+def may_ask_unnamed(request: HttpRequest) -> bool:
+    """Count one costly question of somebody who is not signed in; False when enough came from there."""
+    return _spend(request, "unnamed", str(_network(request))) is not None
 
 
 def forget_expired(*, now: datetime) -> int:

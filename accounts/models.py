@@ -162,6 +162,7 @@ class Mail(models.Model):
         QUEUED = "queued", _("queued")
         SENT = "sent", _("sent")
         DEAD = "dead", _("given up")
+        WITHDRAWN = "withdrawn", _("taken back")
 
     reader = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="mails")
     kind = models.CharField(max_length=60)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -26,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 _UNPAID = frozenset({Status.PAST_DUE, Status.UNPAID})
 _DECLINED = "declined:"
+_FIX = "fix"
+_SESSION = re.compile(r"cs_[A-Za-z0-9_]{1,120}")
 
 
 class Stored(StrEnum):
@@ -55,11 +59,11 @@ def start_form(reader: User, *, return_url: str, gateway: Gateway, now: datetime
     :raises StripeTrouble: Stripe did not answer in time.
     """
     customer = _customer_of(reader)
-    session = calls.recorded(
-        purpose="card_form",
-        # A form that leads back elsewhere is another call: Stripe refuses a key that comes with other words.
-        subject=f"{customer.stripe_id}:{hashlib.sha256(return_url.encode()).hexdigest()[:16]}",
-        call=lambda key: gateway.start_card_form(
+    # A form that leads back elsewhere is another call: Stripe refuses a key that comes with other words.
+    elsewhere = hashlib.sha256(return_url.encode()).hexdigest()[:16]
+    return _form(
+        f"{customer.stripe_id}:{elsewhere}",
+        lambda key: gateway.start_card_form(
             customer=customer.stripe_id,
             currency=customer.currency or _currency(customer),
             reader=reader.public_id,
@@ -69,6 +73,42 @@ def start_form(reader: User, *, return_url: str, gateway: Gateway, now: datetime
         ),
         now=now,
     )
+
+
+def start_fix_form(customer: Customer, *, reader: User, gateway: Gateway, now: datetime) -> str:
+    """Open a hosted card form for somebody who is not signed in and came by a link that holds; return its address.
+
+    :raises NothingToDo: this customer has never bought anything.
+    :raises StripeTrouble: Stripe did not answer in time.
+    """
+    return _form(
+        f"{customer.stripe_id}:{_FIX}",
+        lambda key: gateway.start_card_form(
+            customer=customer.stripe_id,
+            currency=customer.currency or _currency(customer),
+            reader=reader.public_id,
+            return_url=links.back_from_fix_form(),
+            cancel_url=links.fixed(),
+            key=key,
+            purpose=_FIX,
+        ),
+        now=now,
+    )
+
+
+def finish_fix(session_id: str, *, gateway: Gateway, now: datetime) -> Outcome:
+    """Finish a form that was opened by `start_fix_form`, for whoever comes back from it.
+
+    :raises StripeGone: there is no such form.
+    :raises StripeTrouble: Stripe did not answer; calling again goes on where this call stopped.
+    """
+    if not _SESSION.fullmatch(session_id) or gateway.checkout(session_id).purpose != _FIX:
+        raise StripeGone(_("There is no such card form."))
+    return finish(session_id, gateway=gateway, now=now)
+
+
+def _form(subject: str, call: Callable[[str], CheckoutSnapshot], *, now: datetime) -> str:
+    session = calls.recorded(purpose="card_form", subject=subject, call=call, now=now)
     if session.url is None:
         raise StripeTrouble("The card form has no address.")
     return session.url
@@ -109,7 +149,8 @@ def finish(session_id: str, *, reader: User | None = None, gateway: Gateway, now
 
 def _customer_of(reader: User) -> Customer:
     ours = Customer.objects.filter(reader=reader, livemode=settings.STRIPE_LIVEMODE, deleted_at=None)
-    customer = ours.first()
+    # Of two that were merged, the one in trouble is meant.
+    customer = ours.filter(subscriptions__status__in=_UNPAID).first() or ours.filter(merged_into=None).first()
     if customer is None:
         raise NothingToDo(_("There is no card on file to replace."))
     return customer

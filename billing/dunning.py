@@ -14,15 +14,16 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.utils import translation
 
 from accounts import emails
 from accounts.models import Mail, User
-from billing import links, money, outlook
+from billing import fixing, links, money, outlook
 from billing.models import Customer, Invoice, PaymentMethod, Subscription
 from billing.snapshots import Status
+from billing.steps import Step
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,9 @@ logger = logging.getLogger(__name__)
 _NEWS = timedelta(days=3)
 _CARD_WARNING = timedelta(days=20)
 _RENEWAL_WARNING = timedelta(days=14)
+_NO_CARD_WARNING = timedelta(days=7)
+# The mail about a failure names the end of the grace period too: so long after it nobody needs another.
+_TOLD_JUST_NOW = timedelta(days=1)
 
 
 class Kind(StrEnum):
@@ -41,12 +45,24 @@ class Kind(StrEnum):
     PAYMENT_RECOVERED = "payment_recovered"
     CANCEL_SCHEDULED = "cancel_scheduled"
     SUBSCRIPTION_CANCELED = "subscription_canceled"
+    ENDED_UNPAID = "ended_unpaid"
+    GRACE_ENDING = "grace_ending"
+    TRIAL_ENDING = "trial_ending"
     CARD_EXPIRING = "card_expiring"
+    CARD_MISSING = "card_missing"
     RENEWAL_UPCOMING = "renewal_upcoming"
 
 
 # What these tell may be over before they are sent.
-_PASSING = (Kind.PAYMENT_FAILED, Kind.PAYMENT_ACTION_REQUIRED, Kind.CANCEL_SCHEDULED)
+_PASSING = (
+    Kind.PAYMENT_FAILED,
+    Kind.PAYMENT_ACTION_REQUIRED,
+    Kind.CANCEL_SCHEDULED,
+    Kind.GRACE_ENDING,
+    Kind.TRIAL_ENDING,
+    Kind.CARD_MISSING,
+    Kind.RENEWAL_UPCOMING,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +102,7 @@ def to_remind() -> QuerySet[Customer]:
 
 
 def remind(customer: Customer, *, now: datetime) -> None:
-    """Queue what a reader should know ahead: a card that will have expired, a yearly renewal."""
+    """Queue what a reader should know ahead: the end of a trial, a card gone or expiring, a yearly renewal."""
     if customer.reader is None or _has_left(customer, customer.reader):
         return
     notices = [
@@ -112,6 +128,7 @@ def _withdraw_outdated(reader: User, subscriptions: list[Subscription], *, now: 
     seen = {subscription.stripe_id for subscription in subscriptions}
     seen |= {invoice.stripe_id for subscription in subscriptions for invoice in subscription.invoices.all()}
     still_true = {notice.key for notice in _news(subscriptions, now=now)}
+    still_true |= {notice.key for row in subscriptions for notice in _ahead(row, now=now)}
     emails.withdraw(key for key in keys - still_true if key.split(":")[1] in seen)
 
 
@@ -130,7 +147,8 @@ def _of_subscription(subscription: Subscription, *, now: datetime) -> Iterator[_
         yield _Notice(Kind.WELCOME, name, subscription)
     if subscription.status == Status.CANCELED:
         if _is_news(subscription.ended_at, now=now):
-            yield _Notice(Kind.SUBSCRIPTION_CANCELED, name, subscription)
+            is_unpaid = subscription.cancel_reason == "payment_failed"
+            yield _Notice(Kind.ENDED_UNPAID if is_unpaid else Kind.SUBSCRIPTION_CANCELED, name, subscription)
     elif outlook.scheduled_end(subscription) is not None and _is_news(subscription.canceled_at, now=now):
         # The moment of the wish tells a second cancellation, after a resumption, from the first.
         yield _Notice(Kind.CANCEL_SCHEDULED, f"{name}:{_stamp(subscription.canceled_at)}", subscription)
@@ -142,6 +160,19 @@ def _of_invoices(subscription: Subscription, *, now: datetime) -> Iterator[_Noti
             yield _Notice(Kind.PAYMENT_RECOVERED, invoice.stripe_id, subscription, invoice)
         elif _is_failing(subscription, invoice) and _is_current(invoice, now=now):
             yield _failure(subscription, invoice)
+            if _grace_is_ending(subscription, now=now) and _failure_was_told(
+                invoice, before=now - _TOLD_JUST_NOW
+            ):
+                yield _Notice(Kind.GRACE_ENDING, invoice.stripe_id, subscription, invoice)
+
+
+def _grace_is_ending(subscription: Subscription, *, now: datetime) -> bool:
+    """Tell whether the end of the grace period is near, and is what ends reading."""
+    state = outlook.of_subscription(subscription, now=now)
+    until = state.grace_until
+    return (
+        until is not None and state.access_ends_at == until and until - settings.GRACE_WARNING <= now < until
+    )
 
 
 def _failure(subscription: Subscription, invoice: Invoice) -> _Notice:
@@ -175,32 +206,45 @@ def _was_told(invoice: Invoice) -> bool:
     return Mail.objects.filter(dedup_key__startswith=f"{Kind.PAYMENT_FAILED}:{invoice.stripe_id}:").exists()
 
 
-def _failure_was_told(invoice: Invoice) -> bool:
-    action = f"{Kind.PAYMENT_ACTION_REQUIRED}:{invoice.stripe_id}"
-    return _was_told(invoice) or Mail.objects.filter(dedup_key=action).exists()
+def _failure_was_told(invoice: Invoice, *, before: datetime | None = None) -> bool:
+    failed = Q(dedup_key__startswith=f"{Kind.PAYMENT_FAILED}:{invoice.stripe_id}:")
+    told = Mail.objects.filter(failed | Q(dedup_key=f"{Kind.PAYMENT_ACTION_REQUIRED}:{invoice.stripe_id}"))
+    return (told.exclude(queued_at__gt=before) if before else told).exists()
 
 
 def _ahead(subscription: Subscription, *, now: datetime) -> Iterator[_Notice]:
     if subscription.status not in {Status.ACTIVE, Status.TRIALING} or not subscription.automatic:
         return
-    charge_at = outlook.of_subscription(subscription, now=now).next_charge_at
+    state = outlook.of_subscription(subscription, now=now)
+    charge_at = state.next_charge_at
     if charge_at is None or charge_at <= now:
         return
+    about = f"{subscription.stripe_id}:{_stamp(charge_at)}"
+    if subscription.status == Status.TRIALING:
+        # Of a trial as short as that its welcome told the end.
+        told_at = charge_at - settings.TRIAL_WARNING
+        if subscription.created_at < told_at <= now:
+            yield _Notice(Kind.TRIAL_ENDING, about, subscription)
+        return
+    if state.step is Step.ADD_CARD and state.next_charge_amount and charge_at - now <= _NO_CARD_WARNING:
+        yield _Notice(Kind.CARD_MISSING, about, subscription)
     yearly = any(item.interval == "year" for item in subscription.items.all())
     if yearly and charge_at - now <= _RENEWAL_WARNING:
-        yield _Notice(Kind.RENEWAL_UPCOMING, f"{subscription.stripe_id}:{_stamp(charge_at)}", subscription)
+        yield _Notice(Kind.RENEWAL_UPCOMING, about, subscription)
     card = _card(subscription)
     expires_at = _expiry(card) if card else None
     # However far the next charge is, this comes before it, and not so early that it is forgotten again.
     if card and expires_at and expires_at - now <= _CARD_WARNING:
-        about = f"{card.stripe_id}:{card.exp_year}-{card.exp_month:02}"
-        yield _Notice(Kind.CARD_EXPIRING, about, subscription, card=card)
+        name = f"{card.stripe_id}:{card.exp_year}-{card.exp_month:02}"
+        yield _Notice(Kind.CARD_EXPIRING, name, subscription, card=card)
 
 
 def _card(subscription: Subscription) -> PaymentMethod | None:
     stripe_id = subscription.default_card or subscription.customer.default_card
     return (
-        PaymentMethod.objects.filter(stripe_id=stripe_id, customer=subscription.customer).first()
+        PaymentMethod.objects.filter(
+            stripe_id=stripe_id, customer=subscription.customer, detached_at=None
+        ).first()
         if stripe_id
         else None
     )
@@ -269,6 +313,7 @@ def _context(reader: User, notice: _Notice, *, now: datetime) -> dict[str, objec
         "site_url": settings.SITE_URL,
         "account_url": links.account(),
         "card_url": links.card(),
+        "fix_url": fixing.address(invoice, reader=reader, now=now) if invoice else "",
         "confirm_url": links.confirm_payment(),
         "subscribe_url": links.subscribe(),
     }

@@ -9,8 +9,12 @@ BillingError
 ├── NotOnSale                a price that the catalogue does not offer
 ├── SaleRefused              a purchase that would charge somebody twice
 │   ├── AlreadySubscribed    … an open subscription already gives what was asked for
-│   └── PaymentWaiting       … a failed payment must be fixed first; a second subscription is not the answer
+│   ├── PaymentWaiting       … a failed payment must be fixed first; a second subscription is not the answer
+│   └── CurrencyLocked       … in another currency than the one that Stripe keeps for this reader
 ├── RefundRefused            money that cannot be given back, or not so much, or not as things stand now
+├── OtherMode                an object of Stripe's test mode met by a live key, or the other way round
+├── MergeRefused             two customers that cannot be one reader's
+├── LinkRefused              a link from a mail that is none of ours, or opens nothing any more
 ├── CursorUnknown            a place in a list that we never named
 └── NothingToDo              no subscription in the state that this action needs
 """
@@ -75,6 +79,22 @@ class PaymentWaiting(SaleRefused):
 
 class RefundRefused(BillingError):
     """Money that cannot be given back, or not so much of it, or not as things stand now; the text says which."""
+
+
+class CurrencyLocked(SaleRefused):
+    """Stripe charges this reader in another currency, and mixes no two."""
+
+
+class OtherMode(BillingError):
+    """An object of Stripe's test mode met by a live key, or the other way round: nothing is believed of it."""
+
+
+class MergeRefused(BillingError):
+    """Two customers that cannot be one reader's; the text says why, for staff."""
+
+
+class LinkRefused(BillingError):
+    """A link from a mail that is none of ours, or opens nothing any more."""
 
 
 class CursorUnknown(BillingError):

@@ -35,6 +35,22 @@ def card(*, return_url: str = "") -> str:
     return _page("billing:card", return_url=return_url)
 
 
+def fix(*, token: str) -> str:
+    """Return the address of the page that fixes one failed payment without signing in."""
+    # In the query: of an address that fails, servers log the path.
+    return _page("billing:fix", k=token)
+
+
+def fixed() -> str:
+    """Return where somebody goes who turned back from the form that `fix` leads to."""
+    return _page("billing:fixed")
+
+
+def back_from_fix_form() -> str:
+    """Return where Stripe sends somebody who stored a card without signing in."""
+    return f"{_page('billing:fixed')}?session_id={_SESSION}"
+
+
 def confirm_payment() -> str:
     """Return the address that leads to the bank's confirmation, if one is asked for."""
     return _page("billing:confirm-payment")

@@ -82,6 +82,7 @@ def _write_cards(customer: Customer, picture: CustomerPicture, *, now: datetime)
                 exp_month=card.exp_month,
                 exp_year=card.exp_year,
                 fingerprint=card.fingerprint,
+                wallet=card.wallet,
             )
             for card in picture.cards
         ),
@@ -139,6 +140,7 @@ def _subscription(
         automatic=theirs.automatic,
         default_card=theirs.default_card or "",
         latest_invoice=theirs.latest_invoice or "",
+        cancel_reason=theirs.cancel_reason,
         currency=theirs.currency,
         withdrawn_at=withdrawn.at if withdrawn else None,
         withdrawn_because=withdrawn.cause if withdrawn else "",
@@ -213,6 +215,7 @@ def _invoice(
         pdf_url=theirs.pdf_url,
         automatic=theirs.automatic,
         failure_code=theirs.failure_code,
+        advice_code=theirs.advice_code,
         needs_action=theirs.needs_action,
         finalization_error=theirs.finalization_error if theirs.status == "draft" else "",
         charge=paid_by.id if paid_by else "",

@@ -15,9 +15,11 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import money, words
+from billing import money, steps, words
+from billing.advice import Advice
 from billing.models import Invoice, PaymentMethod, Plan, Subscription, SubscriptionItem
 from billing.snapshots import Status
+from billing.steps import Step
 from billing.withdrawal import Cause
 from paywall import entitlements
 
@@ -33,11 +35,13 @@ class CardFace:
     last4: str
     exp_month: int | None
     exp_year: int | None
+    wallet: str = ""
 
     @property
     def text(self) -> str:
-        """The card in a few letters, for example `Visa •••• 0341`."""
-        return f"{self.brand} •••• {self.last4}" if self.last4 else self.brand
+        """The card in a few letters, for example `Visa •••• 0341` or `Apple Pay (Visa •••• 0341)`."""
+        card = f"{self.brand} •••• {self.last4}" if self.last4 else self.brand
+        return f"{self.wallet} ({card})" if self.wallet else card
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class Failure:
 
     code: str
     text: str
+    advice: Advice
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,10 @@ class Outlook:
     grace_until: datetime | None
     failure_code: str
     failure_text: str
+    advice: Advice | None  # what helps against the failure
+    step: Step
+    step_text: str
+    ended_unpaid: bool  # not by anybody's wish
     card: CardFace | None
     can_cancel: bool
     can_resume: bool
@@ -101,7 +110,9 @@ class Outlook:
     @property
     def failure(self) -> Failure | None:
         """Why the last payment failed; None where none did."""
-        return Failure(self.failure_code, self.failure_text) if self.failure_code else None
+        if not self.failure_code or self.advice is None:
+            return None
+        return Failure(self.failure_code, self.failure_text, self.advice)
 
     @property
     def summary(self) -> str:
@@ -114,6 +125,7 @@ class Outlook:
             )
         if self.grace_until is not None:
             parts.append(_("reads until %(date)s") % {"date": words.day(self.grace_until)})
+        parts.append(self.step_text)
         return " · ".join(part for part in parts if part)
 
     @property
@@ -166,9 +178,12 @@ def _outlook(row: Subscription, *, names: Mapping[str, str], now: datetime) -> O
     products = tuple(dict.fromkeys(product for plan in plans for product in plan.unlocks))
     waiting = _waiting_invoice(row)
     needs_action = waiting is not None and waiting.needs_action
+    card = _card(row)
+    failure_code = steps.failure_code(waiting) if waiting else ""
     scheduled = scheduled_end(row)
     charge_at = _next_charge_at(row, ends_at=scheduled)
     amount = _next_amount(row, items) if charge_at else None
+    step = steps.next_for(row, waiting=waiting, charge_at=charge_at, has_card=card is not None)
     grace_until = _grace_until(row)
     return Outlook(
         id=str(row.pk),
@@ -184,14 +199,18 @@ def _outlook(row: Subscription, *, names: Mapping[str, str], now: datetime) -> O
         next_charge_amount=amount,
         next_charge_text=money.text(amount, currency=row.currency) if amount is not None else "",
         currency=row.currency,
-        retry_at=waiting.next_payment_attempt if waiting and not needs_action else None,
+        retry_at=steps.retry_at(waiting, has_card=card is not None),
         access_ends_at=_access_ends_at(row, ends_at=scheduled, grace_until=grace_until),
         cancel_scheduled=scheduled is not None,
         in_grace=grace_until is not None and now < grace_until,
         grace_until=grace_until,
-        failure_code=_failure_code(waiting),
-        failure_text=words.refusal(_failure_code(waiting)) if waiting else "",
-        card=_card(row),
+        failure_code=failure_code,
+        failure_text=words.refusal(failure_code) if waiting else "",
+        advice=steps.what_helps(waiting) if waiting else None,
+        step=step,
+        step_text=steps.text(step, waiting=waiting, charge_at=charge_at),
+        ended_unpaid=_is_unpaid_end(row),
+        card=card,
         can_cancel=row.is_open and scheduled is None,
         can_resume=scheduled is not None and row.status in _GOING_ON,
         needs_card=waiting is not None and not needs_action,
@@ -252,30 +271,35 @@ def _access_ends_at(
     return min((end for end in (ends_at, grace_until) if end is not None), default=None)
 
 
+def _is_unpaid_end(row: Subscription) -> bool:
+    return row.status == Status.CANCELED and row.cancel_reason == "payment_failed"
+
+
 def _end(row: Subscription) -> datetime:
     return row.ended_at or row.canceled_at or row.created_at
 
 
-def _failure_code(waiting: Invoice | None) -> str:
-    if waiting is None:
-        return ""
-    return words.AUTHENTICATION if waiting.needs_action else waiting.failure_code or "card_declined"
-
-
 def _status_text(row: Subscription, *, ends_at: datetime | None, needs_action: bool) -> str:
+    if row.status in _UNPAID and needs_action:
+        return _("Waiting for your confirmation")
     if row.status in _UNPAID:
-        return _("Waiting for your confirmation") if needs_action else _("Payment failed")
+        return _("First payment not made") if row.status == Status.INCOMPLETE else _("Payment failed")
     if row.status == Status.PAUSED:
         return _("Paused")
     if row.withdrawn_at is not None:
         return _withdrawn_text(row, at=row.withdrawn_at)
+    if row.status == Status.INCOMPLETE_EXPIRED:
+        return _("Never paid for")
     if not row.is_open:
-        return _("Ended on %(date)s") % {"date": words.day(_end(row))}
+        ended = (
+            _("Ended on %(date)s, as it was not paid for") if _is_unpaid_end(row) else _("Ended on %(date)s")
+        )
+        return ended % {"date": words.day(_end(row))}
     if ends_at is not None:
         return _("Ends on %(date)s") % {"date": words.day(ends_at)}
     if row.status == Status.TRIALING and row.trial_ends_at is not None:
         return _("Trial until %(date)s") % {"date": words.day(row.trial_ends_at)}
-    return _("Active") if row.status in {Status.ACTIVE, Status.TRIALING} else row.status
+    return _("Active") if row.status in {Status.ACTIVE, Status.TRIALING} else _("We are looking into it")
 
 
 def _withdrawn_text(row: Subscription, *, at: datetime) -> str:
@@ -296,7 +320,7 @@ def _card(row: Subscription) -> CardFace | None:
     """Return the card that Stripe will charge: the subscription's own, else the customer's."""
     stripe_id = row.default_card or row.customer.default_card
     card = (
-        PaymentMethod.objects.filter(stripe_id=stripe_id, customer=row.customer).first()
+        PaymentMethod.objects.filter(stripe_id=stripe_id, customer=row.customer, detached_at=None).first()
         if stripe_id
         else None
     )
@@ -307,4 +331,5 @@ def _card(row: Subscription) -> CardFace | None:
         last4=card.last4,
         exp_month=card.exp_month,
         exp_year=card.exp_year,
+        wallet=words.wallet(card.wallet),
     )

@@ -90,6 +90,7 @@ class CardSerializer(serializers.Serializer[Any]):
 
     brand = serializers.CharField()
     last4 = serializers.CharField()
+    wallet = serializers.CharField(allow_blank=True, help_text="Apple Pay, for example, where it is in one.")
     exp_month = serializers.IntegerField(allow_null=True)
     exp_year = serializers.IntegerField(allow_null=True)
 
@@ -108,6 +109,9 @@ class FailureSerializer(serializers.Serializer[Any]):
 
     code = serializers.CharField()
     text = serializers.CharField()
+    advice = serializers.CharField(
+        help_text="What helps: confirm, another_card, check_card, wait or ask_bank."
+    )
 
 
 class SubscriptionSerializer(serializers.Serializer[Any]):
@@ -128,6 +132,10 @@ class SubscriptionSerializer(serializers.Serializer[Any]):
     in_grace = serializers.BooleanField()
     grace_until = serializers.DateTimeField(allow_null=True)
     failure = FailureSerializer(allow_null=True)
+    step = serializers.CharField(
+        allow_blank=True, help_text="What the reader can do: fix_card, confirm_payment, add_card, subscribe."
+    )
+    step_text = serializers.CharField(allow_blank=True)
     card = CardSerializer(allow_null=True)
     can_cancel = serializers.BooleanField()
     can_resume = serializers.BooleanField()

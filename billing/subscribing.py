@@ -22,6 +22,7 @@ from accounts.models import User
 from billing import calls, catalogue, links, outlook, sync, waiting
 from billing.errors import (
     AlreadySubscribed,
+    CurrencyLocked,
     NothingToDo,
     PaymentWaiting,
     StripeGone,
@@ -64,6 +65,7 @@ def start(reader: User, *, price: str, return_url: str, gateway: Gateway, now: d
     :raises NotOnSale: the catalogue does not offer that price.
     :raises AlreadySubscribed: an open subscription already gives what it unlocks.
     :raises PaymentWaiting: a failed payment of this reader waits for a card, or for the bank's confirmation.
+    :raises CurrencyLocked: Stripe charges this reader in another currency.
     :raises StripeTrouble: Stripe did not answer in time; the same click may be repeated.
     """
     wanted = catalogue.find(price)
@@ -172,7 +174,8 @@ def resume(reader: User, *, subscription: str | None = None, gateway: Gateway, n
 
 def customer_of(reader: User) -> Customer | None:
     """Return the reader at Stripe, if they ever got that far."""
-    return Customer.objects.filter(reader=reader, livemode=settings.STRIPE_LIVEMODE, deleted_at=None).first()
+    theirs = Customer.objects.filter(reader=reader, livemode=settings.STRIPE_LIVEMODE, deleted_at=None)
+    return theirs.filter(merged_into=None).first()
 
 
 def ensure_customer(reader: User, *, gateway: Gateway, now: datetime) -> Customer:
@@ -210,7 +213,9 @@ def ensure_customer(reader: User, *, gateway: Gateway, now: datetime) -> Custome
             if not current.is_active:  # whoever looks at it lets go of it
                 sync.request([customer.pk], now=now)
     except IntegrityError:  # a parallel story made them known first
-        return Customer.objects.get(reader=reader, livemode=settings.STRIPE_LIVEMODE, deleted_at=None)
+        return Customer.objects.get(
+            reader=reader, livemode=settings.STRIPE_LIVEMODE, deleted_at=None, merged_into=None
+        )
     if not current.is_active:
         raise PermissionDenied(_ACCOUNT_CLOSED)
     return customer
@@ -296,6 +301,7 @@ def _session(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> Ch
     except (StripeRefused, PermissionDenied):
         # Stripe keeps its answer under this key; another try needs another attempt. Nor does a closed account open.
         _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
+        _explain_currency(attempt)
         raise
     still_open = CheckoutAttempt.objects.filter(
         pk=attempt.pk, state=CheckoutAttempt.State.OPEN, reader__is_active=True
@@ -335,6 +341,23 @@ def _open_session(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) 
             _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
             raise StripeTrouble(_("Checkout could not be opened. Please try again.")) from None
         raise
+
+
+def _explain_currency(attempt: CheckoutAttempt) -> None:
+    """Say so where a refusal came of currencies: Stripe charges one customer in one, and names no code for it.
+
+    :raises CurrencyLocked: the reader is charged in another one.
+    """
+    customer = customer_of(attempt.reader)
+    if customer is None:
+        return
+    charged = customer.subscriptions.exclude(status=Status.CANCELED).exclude(currency="")
+    currency = customer.currency or charged.values_list("currency", flat=True).first()
+    if currency and currency != attempt.price.currency:
+        text = _(
+            "You are charged in %(currency)s, which cannot be mixed. Please choose a price in %(currency)s."
+        )
+        raise CurrencyLocked(text % {"currency": currency.upper()})
 
 
 def _trial_days(reader: User, price: Price) -> int:

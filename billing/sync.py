@@ -19,8 +19,8 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from accounts.models import User
-from billing import addresses, alerts, dunning, lifecycle, mirror, returns, withdrawal, words
-from billing.errors import BillingError, StripeGone
+from billing import addresses, advice, alerts, dunning, lifecycle, mirror, returns, withdrawal, words
+from billing.errors import BillingError, OtherMode, StripeGone
 from billing.gateway import Gateway
 from billing.models import Customer, OpenProduct, Plan, Subscription
 from billing.snapshots import Access, CardSnapshot, CustomerPicture, SubscriptionSnapshot
@@ -118,6 +118,7 @@ def _look_until_quiet(customer_pk: int, *, lease: str, gateway: Gateway, now: da
     for _round in range(_ROUNDS):
         ours = Customer.objects.get(pk=customer_pk)
         picture = gateway.picture(ours.stripe_id)
+        _refuse_other_mode(picture)
         outcome = _write(customer_pk, picture, noted=ours.sync_requested, lease=lease, now=now)
         if outcome is SyncOutcome.DONE:
             _repeat_address(customer_pk, gateway=gateway, now=now)
@@ -125,6 +126,20 @@ def _look_until_quiet(customer_pk: int, *, lease: str, gateway: Gateway, now: da
             return outcome
     _release(customer_pk, lease=lease)
     return SyncOutcome.AGAIN
+
+
+def _refuse_other_mode(picture: CustomerPicture) -> None:
+    """Believe nothing of what test cards paid where real ones are meant, nor the other way round.
+
+    :raises OtherMode: something in the picture is of the other mode.
+    """
+    customer, here = picture.customer, settings.STRIPE_LIVEMODE
+    modes = {theirs.livemode for theirs in picture.subscriptions} - {None}
+    # Of a deleted customer Stripe tells the id alone.
+    if not customer.deleted:
+        modes.add(customer.livemode)
+    if modes - {here}:
+        raise OtherMode(f"{customer.id} holds objects of Stripe's {'test' if here else 'live'} mode.")
 
 
 def _repeat_address(customer_pk: int, *, gateway: Gateway, now: datetime) -> None:
@@ -181,6 +196,9 @@ def adopt(stripe_customer: str, *, gateway: Gateway, now: datetime) -> int | Non
     except StripeGone:
         return None
     if theirs.deleted or theirs.reader is None or not User.objects.filter(public_id=theirs.reader).exists():
+        return None
+    if theirs.livemode != settings.STRIPE_LIVEMODE:
+        logger.warning("Customer %s is of Stripe's other mode; it is left alone.", theirs.id)
         return None
     ours, _created = Customer.objects.get_or_create(
         stripe_id=theirs.id,
@@ -271,7 +289,11 @@ def _trouble(term: lifecycle.Term, theirs: SubscriptionSnapshot, picture: Custom
     return Trouble(
         card=_card_text(failed or picture.card_for(theirs)),
         cause=words.AUTHENTICATION if term.unpaid.needs_action else term.unpaid.failure_code,
-        retry_at=term.unpaid.next_payment_attempt,
+        retry_at=advice.retry_at(
+            term.unpaid.next_payment_attempt,
+            code=words.AUTHENTICATION if term.unpaid.needs_action else term.unpaid.failure_code,
+            advice_code=term.unpaid.advice_code,
+        ),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.views import api, invoices, pages, webhook
+from billing.views import api, fix, invoices, pages, webhook
 
 app_name = "billing"
 
@@ -24,5 +24,7 @@ urlpatterns = [
     path("account/cancel/", pages.cancel, name="cancel"),
     path("account/resume/", pages.resume, name="resume"),
     path("account/return/", pages.arrive, name="return"),
+    path("account/fix/", fix.fix, name="fix"),
+    path("account/fix/done/", fix.done, name="fixed"),
     path("account/confirm-payment/", pages.confirm_payment, name="confirm-payment"),
 ]

@@ -8,9 +8,10 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from billing import money
+from billing import advice, money
+from billing.advice import Advice
 
-AUTHENTICATION = "authentication_required"
+AUTHENTICATION = advice.AUTHENTICATION
 
 _REFUSALS = {
     "insufficient_funds": gettext_lazy("The bank says that there is not enough money in the account."),
@@ -35,6 +36,25 @@ _REFUSALS = {
 # A lost or stolen card is declined like any other: whoever holds it is not told that the owner reported it.
 _DECLINED = gettext_lazy("The bank declined the card.")
 
+_HELP = {
+    Advice.CONFIRM: gettext_lazy("Confirm the payment with your bank; it takes one click."),
+    Advice.ANOTHER_CARD: gettext_lazy("This card will not be charged again. Please give us another one."),
+    Advice.CHECK_CARD: gettext_lazy("Please enter the card once more, or another one."),
+    Advice.WAIT: gettext_lazy("Nothing is wrong with the card itself. Another card pays at once."),
+    Advice.ASK_BANK: gettext_lazy("Your bank can tell you why. Another card pays at once."),
+}
+
+_WALLETS = {
+    "amex_express_checkout": "Amex Express Checkout",
+    "apple_pay": "Apple Pay",
+    "google_pay": "Google Pay",
+    "link": "Link",
+    "masterpass": "Masterpass",
+    "meijer_pay": "Meijer Pay",
+    "samsung_pay": "Samsung Pay",
+    "visa_checkout": "Visa Checkout",
+}
+
 _BRANDS = {
     "amex": "American Express",
     "cartes_bancaires": "Cartes Bancaires",
@@ -52,6 +72,16 @@ _BRANDS = {
 def refusal(code: str) -> str:
     """Say why a payment failed; a code that we do not know reads as a plain decline."""
     return str(_REFUSALS.get(code, _DECLINED))
+
+
+def help_with(what: Advice) -> str:
+    """Say what can be done about a failed payment."""
+    return str(_HELP[what])
+
+
+def wallet(code: str) -> str:
+    """Return a wallet's name as phones show it; "" for a card that was typed."""
+    return _WALLETS.get(code, code.replace("_", " ").title())
 
 
 def brand(code: str) -> str:

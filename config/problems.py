@@ -66,6 +66,7 @@ _TABLE: tuple[tuple[type[Exception], Problem], ...] = (
     (billing.AlreadySubscribed, Problem(HTTPStatus.CONFLICT, "already_subscribed")),
     (billing.PaymentWaiting, Problem(HTTPStatus.CONFLICT, "payment_waiting")),
     (billing.RefundRefused, Problem(HTTPStatus.CONFLICT, "refund_refused")),
+    (billing.CurrencyLocked, Problem(HTTPStatus.CONFLICT, "currency_locked")),
     (billing.NothingToDo, Problem(HTTPStatus.CONFLICT, "nothing_to_do")),
     (OperationalError, Problem(HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", _RETRY_SOON)),
     (InterfaceError, Problem(HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", _RETRY_SOON)),

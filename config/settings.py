@@ -59,6 +59,11 @@ if not DEBUG and STRIPE_API_BASE != "https://api.stripe.com":
     raise EnvError("STRIPE_API_BASE", "points at a stand-in, which is for DEBUG=1 only.")
 
 PAST_DUE_GRACE = timedelta(days=env.number("PAST_DUE_GRACE_DAYS", default=7, most=366))
+# How long before the grace period, or a trial, ends readers are told; how long the link in a mail about a failed
+# payment opens anything.
+GRACE_WARNING = timedelta(days=env.number("GRACE_WARNING_DAYS", default=2, most=60))
+TRIAL_WARNING = timedelta(days=env.number("TRIAL_WARNING_DAYS", default=3, most=60))
+FIX_LINK_LIFE = timedelta(days=env.number("FIX_LINK_DAYS", default=30, least=1, most=366))
 RENEWAL_SLACK = timedelta(hours=env.number("RENEWAL_SLACK_HOURS", default=24, most=24 * 31))
 # What becomes of reading when the money for it went back, and nobody said so: a full refund made in Stripe's dashboard,
 # a dispute that was lost.

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from accounts import clock
 from accounts.models import User
 from billing import gateway, money, outlook, sync
+from billing.admin.merging import merge_customers
 from billing.admin.mirror import MirrorAdmin, MirrorInline, about_reader, listing, one, row_of
 from billing.admin.returns import RefundingAdmin
 from billing.models import Customer, Invoice, OpenProduct, PaymentMethod, Subscription, SubscriptionItem
@@ -31,7 +32,7 @@ class CardInline(MirrorInline):
     """A customer's cards."""
 
     model = PaymentMethod
-    fields = ("type", "brand", "last4", "exp_month", "exp_year", "detached_at")
+    fields = ("type", "brand", "wallet", "last4", "exp_month", "exp_year", "detached_at")
 
 
 class ItemInline(MirrorInline):
@@ -77,12 +78,17 @@ class CustomerAdmin(MirrorAdmin):
     """Readers at Stripe."""
 
     list_display = ("email", "reader", "stripe_id", "synced_at", "sync_error", "deleted_at")
-    list_filter = ("livemode", ("deleted_at", admin.EmptyFieldListFilter), "synced_at")
+    list_filter = (
+        "livemode",
+        ("deleted_at", admin.EmptyFieldListFilter),
+        ("merged_into", admin.EmptyFieldListFilter),
+        "synced_at",
+    )
     list_select_related = ("reader",)
     search_fields = ("email", "stripe_id", "reader__email", "reader__public_id", "subscriptions__stripe_id")
     readonly_fields = ("related", "next_step")
     inlines = (SubscriptionInline, CardInline)
-    actions = ("sync_now",)
+    actions = ("sync_now", merge_customers)
 
     @admin.display(description=gettext_lazy("see also"))
     def related(self, customer: Customer) -> SafeString:

@@ -205,7 +205,15 @@ class StripeGateway(ChargeCalls):
         return self._start_session(wish, key=key)
 
     def start_card_form(
-        self, *, customer: str, currency: str, reader: str, return_url: str, cancel_url: str, key: str
+        self,
+        *,
+        customer: str,
+        currency: str,
+        reader: str,
+        return_url: str,
+        cancel_url: str,
+        key: str,
+        purpose: str = "card",
     ) -> CheckoutSnapshot:
         """Open a hosted form that stores a card for later charges."""
         return self._start_session(
@@ -215,7 +223,7 @@ class StripeGateway(ChargeCalls):
                 "currency": currency,
                 "customer": customer,
                 "client_reference_id": reader,
-                "metadata": {"reader_id": reader, "purpose": "card"},
+                "metadata": {"reader_id": reader, "purpose": purpose},
                 "success_url": return_url,
                 "cancel_url": cancel_url,
             },

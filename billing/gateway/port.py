@@ -104,9 +104,17 @@ class Gateway(Protocol):
         ...
 
     def start_card_form(
-        self, *, customer: str, currency: str, reader: str, return_url: str, cancel_url: str, key: str
+        self,
+        *,
+        customer: str,
+        currency: str,
+        reader: str,
+        return_url: str,
+        cancel_url: str,
+        key: str,
+        purpose: str = "card",
     ) -> CheckoutSnapshot:
-        """Open a hosted form that stores a card for later charges."""
+        """Open a hosted form that stores a card for later charges; the session tells its `purpose`."""
         ...
 
     def checkout(self, session: str) -> CheckoutSnapshot:

@@ -38,6 +38,16 @@ class Customer(models.Model):
     balance = models.BigIntegerField(default=0)
     default_card = models.CharField(max_length=80, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
+    merged_into = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="merged",
+        help_text=_(
+            "The reader's other customer, which new purchases go to. What this one holds still counts."
+        ),
+    )
 
     sync_requested = models.PositiveBigIntegerField(default=0)
     sync_done = models.PositiveBigIntegerField(default=0)
@@ -57,7 +67,7 @@ class Customer(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=("reader", "livemode"),
-                condition=Q(deleted_at=None) & Q(reader__isnull=False),
+                condition=Q(deleted_at=None) & Q(reader__isnull=False) & Q(merged_into=None),
                 name="customer_one_per_reader",
             ),
         ]
@@ -87,6 +97,7 @@ class PaymentMethod(models.Model):
     exp_month = models.PositiveSmallIntegerField(null=True, blank=True)
     exp_year = models.PositiveSmallIntegerField(null=True, blank=True)
     fingerprint = models.CharField(max_length=80, blank=True)
+    wallet = models.CharField(max_length=40, blank=True, default="")
     detached_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
@@ -112,6 +123,7 @@ class Subscription(models.Model):
     automatic = models.BooleanField(default=True)
     default_card = models.CharField(max_length=80, blank=True)
     latest_invoice = models.CharField(max_length=80, blank=True)
+    cancel_reason = models.CharField(max_length=40, blank=True, default="")
     currency = models.CharField(max_length=3, blank=True)
     withdrawn_at = models.DateTimeField(
         null=True, blank=True, help_text=_("Since then it gives nothing, because its money went back.")
@@ -215,6 +227,7 @@ class Invoice(models.Model):
     pdf_url = models.URLField(max_length=2000, blank=True)
     automatic = models.BooleanField(default=True)
     failure_code = models.CharField(max_length=80, blank=True)
+    advice_code = models.CharField(max_length=40, blank=True, default="")
     needs_action = models.BooleanField(default=False)
     finalization_error = models.CharField(max_length=80, blank=True)
     charge = models.CharField(max_length=80, blank=True, help_text=_("The payment that went through."))

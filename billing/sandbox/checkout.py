@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import discounts, setup_intents, taxes
+from . import currencies, discounts, setup_intents, taxes
 from .catalogue import create_price, usable_price
 from .clock import DAY, MINUTE
 from .customers import live_customer
@@ -33,6 +33,8 @@ def create(world: World, params: Params) -> Obj:
     if customer and params.get("customer_email"):
         raise ApiError("You may only specify one of these parameters: customer, customer_email.")
     lines = _line_items(world, params, mode)
+    if customer and mode == "subscription":
+        currencies.refuse_mixed(world, customer, lines[0]["currency"])
     coupon = _coupon(world, params)
     session = _new_session(world, params, customer, lines)
     session["_coupon"] = coupon

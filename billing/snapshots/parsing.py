@@ -63,6 +63,8 @@ def subscription(data: Mapping[str, Any]) -> SubscriptionSnapshot:
         latest_invoice=id_of(data.get("latest_invoice")),
         currency=data.get("currency") or "",
         created_at=created_at,
+        cancel_reason=(data.get("cancellation_details") or {}).get("reason") or "",
+        livemode=data.get("livemode"),
     )
 
 
@@ -111,6 +113,7 @@ def invoice(data: Mapping[str, Any], *, payment_intent: Mapping[str, Any] | None
         pdf_url=data.get("invoice_pdf") or "",
         automatic=_is_automatic(data),
         failure_code=failure.get("decline_code") or failure.get("code") or "",
+        advice_code=failure.get("advice_code") or "",
         needs_action=_needs_action(payment_intent or {}),
         payment_intent=payment_intent_of(data),
         failed_card=id_of(failure.get("payment_method")),
@@ -154,6 +157,7 @@ def card(data: Mapping[str, Any]) -> CardSnapshot:
         exp_year=face.get("exp_year"),
         fingerprint=face.get("fingerprint") or "",
         created_at=moment(data["created"]),
+        wallet=(face.get("wallet") or {}).get("type") or "",
     )
 
 

@@ -46,6 +46,7 @@ class CardSnapshot:
     exp_year: int | None
     fingerprint: str
     created_at: datetime
+    wallet: str = ""  # apple_pay, google_pay …; "" where the card was typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class InvoiceSnapshot:
     pdf_url: str
     automatic: bool  # collection_method == charge_automatically
     failure_code: str = ""  # decline code where there is one, else the error's code
+    advice_code: str = ""  # what to do about it, by the card's network
     needs_action: bool = False  # the bank wants a confirmation (3-D Secure)
     payment_intent: str | None = None
     failed_card: str | None = None  # the payment method of the attempt that failed
@@ -126,6 +128,8 @@ class SubscriptionSnapshot:
     latest_invoice: str | None
     currency: str
     created_at: datetime
+    cancel_reason: str = ""  # cancellation_requested, payment_failed, payment_disputed
+    livemode: bool | None = None
 
     @property
     def period_ends_at(self) -> datetime | None:

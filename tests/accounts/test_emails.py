@@ -78,6 +78,15 @@ class TestDeliver:
         assert not emails.deliver(mail.pk, now=now)
         assert emails.deliver(mail.pk, now=now + timedelta(seconds=30))
 
+    def test_what_was_taken_back_is_not_sent_by_whoever_follows_a_dead_worker(self, now: datetime) -> None:
+        mail = a_mail(now=now)
+        Mail.objects.update(leased_until=now + timedelta(seconds=30), attempts=1)  # and then it dies
+        emails.withdraw([mail.dedup_key])
+        assert not emails.deliver(mail.pk, now=now + timedelta(minutes=5))
+        assert django_mail.outbox == []
+        row = Mail.objects.get()
+        assert (row.state, row.text) == (Mail.State.WITHDRAWN, "")
+
     def test_sends_twice_under_one_message_id(self, now: datetime) -> None:
         mail = a_mail(now=now)
         emails.deliver(mail.pk, now=now)

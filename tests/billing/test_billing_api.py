@@ -183,6 +183,7 @@ class TestSubscription:
             "last4": "4242",
             "exp_month": 12,
             "exp_year": state["card"]["exp_year"],
+            "wallet": "",
         }
         assert state["can_cancel"] is True
         assert state["failure"] is None
@@ -195,6 +196,7 @@ class TestSubscription:
         state = api.get("/api/v1/subscription").json()["subscription"]
         assert (state["status"], state["in_grace"], state["needs_card"]) == ("past_due", True, True)
         assert state["failure"]["text"] == "The bank declined the card."
+        assert (state["failure"]["advice"], state["step"]) == ("ask_bank", "fix_card")
         assert state["grace_until"] == state["access_ends_at"]
         assert state["next_charge"] is None
         assert state["retry_at"]

@@ -49,7 +49,7 @@ def test_a_failed_payment_is_told_once_per_attempt(market: Market, reader: User)
     told = mail(reader, "payment_failed")
     assert "0341" in told.text
     assert "0341" in told.html
-    assert "/account/card/" in told.text
+    assert "/account/fix/?k=" in told.text
     post()
     market.pass_time(reader, seconds=4 * 24 * 3600)
     attempts = Invoice.objects.get(status="open").attempt_count
@@ -97,7 +97,7 @@ def test_a_bank_that_asks_is_told_once(market: Market, reader: User) -> None:
     market.fail_renewal(reader, card=CONFIRMING_CARD)
     market.look(reader)
     assert kinds(reader) == ["welcome", "payment_action_required"]
-    assert "/account/confirm-payment/" in mail(reader, "payment_action_required").text
+    assert "/account/fix/?k=" in mail(reader, "payment_action_required").text
 
 
 def test_a_cancellation_is_told_each_time_it_is_made(market: Market, reader: User) -> None:

@@ -225,7 +225,11 @@ def test_a_word_of_stripes_that_we_do_not_know_counts_as_open(
 ) -> None:
     subscribed(customer, now=now, status="hibernating")
     state = of(reader, now)
-    assert (state.status_text, state.is_open, state.can_cancel) == ("hibernating", True, True)
+    assert (state.status_text, state.is_open, state.can_cancel) == (
+        "We are looking into it",
+        True,
+        True,
+    )
     assert state.next_charge_at is None
 
 

@@ -120,6 +120,9 @@ PAGES: Mapping[str, Row] = {
     "billing:cancel": _page("yyy----", kept_out="sss----"),
     "billing:resume": _page("--y----", kept_out="--s----"),
     "billing:return": _page("0------", kept_out="s------"),
+    # By the secret in a mail; here nobody has one. The way back from the form says so much to everybody.
+    "billing:fix": _everybody("000----"),
+    "billing:fixed": _everybody("yy-----"),
     "billing:confirm-payment": _page("y------", kept_out="s------"),
 }
 
@@ -270,8 +273,9 @@ def rows() -> dict[str, Row]:
     return {**PAGES, **API, **halves, **SPECIFICATION, **_admin()}
 
 
-# What a browser may send without a CSRF token: Stripe's news, which are signed; what goes by header alone.
-WITHOUT_CSRF = ("billing:webhook", "headless:app:")
+# What a browser may send without a CSRF token: Stripe's news, which are signed; what a secret in the form lets in; what
+# goes by header alone.
+WITHOUT_CSRF = ("billing:webhook", "billing:fix", "headless:app:")
 # And what a browser may send in which nobody is signed in: it changes nothing.
 WITHOUT_CSRF_OR_SESSION = ("paywall:read", "paywall:batch")
 
