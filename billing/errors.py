@@ -10,6 +10,7 @@ BillingError
 ├── SaleRefused              a purchase that would charge somebody twice
 │   ├── AlreadySubscribed    … an open subscription already gives what was asked for
 │   └── PaymentWaiting       … a failed payment must be fixed first; a second subscription is not the answer
+├── StatementRefused         a file that states the catalogue and cannot be meant
 ├── CursorUnknown            a place in a list that we never named
 └── NothingToDo              no subscription in the state that this action needs
 """
@@ -70,6 +71,14 @@ class AlreadySubscribed(SaleRefused):
 
 class PaymentWaiting(SaleRefused):
     """A payment failed and waits for a working card; a second subscription is not the answer."""
+
+
+class StatementRefused(BillingError):
+    """A file that states the catalogue and cannot be meant; `problems` says all that is wrong, with its place."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
 
 
 class CursorUnknown(BillingError):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from billing.gateway.goods import Goods
 from billing.snapshots import (
     CheckoutSnapshot,
     CustomerPicture,
@@ -35,7 +36,7 @@ class NextCharge:
     at: datetime | None
 
 
-class Gateway(Protocol):
+class Gateway(Goods, Protocol):
     """What billing may ask of Stripe.
 
     Every write takes the caller's idempotency `key`. Every call to Stripe ends within ten seconds and raises only

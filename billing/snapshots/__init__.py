@@ -1,7 +1,23 @@
-"""Stripe's objects as frozen values (`values`), and the only parser of its JSON (`parsing`). Standard library only."""
+"""Stripe's objects as frozen values (`values`), the only parser of its JSON (`parsing`); what is sold (`goods`).
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
+from billing.snapshots.goods import (
+    CodeSnapshot,
+    CodeTerms,
+    CouponSnapshot,
+    CouponTerms,
+    PriceTerms,
+    ProductFields,
+    ProductSnapshot,
+    Welcome,
+    code,
+    coupon,
+    product,
+)
 from billing.snapshots.parsing import (
     card,
     checkout,
@@ -31,16 +47,26 @@ from billing.snapshots.values import (
 __all__ = [
     "CardSnapshot",
     "CheckoutSnapshot",
+    "CodeSnapshot",
+    "CodeTerms",
+    "CouponSnapshot",
+    "CouponTerms",
     "CustomerPicture",
     "CustomerSnapshot",
     "EventSnapshot",
     "InvoiceSnapshot",
     "ItemSnapshot",
     "PriceSnapshot",
+    "PriceTerms",
+    "ProductFields",
+    "ProductSnapshot",
     "Status",
     "SubscriptionSnapshot",
+    "Welcome",
     "card",
     "checkout",
+    "code",
+    "coupon",
     "customer",
     "event",
     "id_of",
@@ -49,5 +75,6 @@ __all__ = [
     "moment",
     "payment_intent_of",
     "price",
+    "product",
     "subscription",
 ]

@@ -147,6 +147,7 @@ def price(data: Mapping[str, Any]) -> PriceSnapshot:
     recurring = data.get("recurring") or {}
     product = data["product"] if isinstance(data["product"], Mapping) else {"id": data["product"]}
     metadata = product.get("metadata") or {}
+    own = data.get("metadata") or {}
     return PriceSnapshot(
         id=data["id"],
         slug=data.get("lookup_key") or "",
@@ -155,12 +156,15 @@ def price(data: Mapping[str, Any]) -> PriceSnapshot:
         currency=data["currency"],
         interval=recurring.get("interval") or "",
         interval_count=recurring.get("interval_count") or 1,
-        trial_days=recurring.get("trial_period_days") or 0,
+        trial_days=_days(own.get("trial_days")) or recurring.get("trial_period_days") or 0,
+        trial_needs_card=own.get("trial_card") != "if_needed",
+        intro=own.get("intro") or "",
+        replaces=own.get("replaces") or "",
         product=product["id"],
         product_name=product.get("name") or "",
         product_description=product.get("description") or "",
         product_active=bool(product.get("active")),
-        unlocks=tuple(dict.fromkeys(_WORD.findall(metadata.get("unlocks") or ""))),
+        unlocks=words_of(metadata.get("unlocks")),
         livemode=bool(data.get("livemode")),
     )
 
@@ -210,12 +214,18 @@ def id_of(value: object) -> str | None:
     return found if isinstance(found, str) and found else None
 
 
+def words_of(text: str | None) -> tuple[str, ...]:
+    """Read the words of a list that somebody typed, each once."""
+    return tuple(dict.fromkeys(_WORD.findall(text or "")))
+
+
 def moment(seconds: float) -> datetime:
     """Read Stripe's seconds as aware UTC."""
     return datetime.fromtimestamp(seconds, tz=UTC)
 
 
 _WORD = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
+_DAYS = re.compile(r"[0-9]{1,3}")
 _TYPE = re.compile(r"[a-z0-9_.]{1,120}")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 # Some objects bear names that an account's owner chose: plans, products, coupons.
@@ -254,6 +264,10 @@ def _sound_mode(value: object) -> bool:
 
 def _word(value: object) -> str:
     return value if isinstance(value, str) and _WORD.fullmatch(value) else ""
+
+
+def _days(text: str | None) -> int:
+    return int(text) if text and _DAYS.fullmatch(text) else 0
 
 
 def _needs_action(intent: Mapping[str, Any]) -> bool:

@@ -180,6 +180,10 @@ class PriceSnapshot:
     product_active: bool
     unlocks: tuple[str, ...]  # from the product's metadata; empty: not ours
     livemode: bool
+    # From the price's own metadata:
+    trial_needs_card: bool = True
+    intro: str = ""  # the coupon for whoever never subscribed
+    replaces: str = ""  # the price whose name this one took over
 
 
 @dataclass(frozen=True, slots=True)

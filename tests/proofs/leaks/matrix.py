@@ -220,6 +220,7 @@ _DELETED = {"delete": (NOT_ME, NOT_ME, ALL)}
 _MORE_THAN_MIRRORED: Mapping[str, Mapping[str, _DESK]] = {
     "accounts_user": {**_EDITED, **_ADDED},
     "auth_group": {**_EDITED, **_ADDED, **_DELETED},
+    "billing_plan": {"state": (NOT_ME, NOT_ME, ALL)},
     "mfa_authenticator": _DELETED,
     "paywall_article": {"perspectives": (NOT_ME, ALL, ALL)},
     "paywall_crawlerpolicy": {**_EDITED, **_ADDED, **_DELETED},
