@@ -36,6 +36,8 @@ _RATES = {
     # Codes typed against one that was mailed. It has run out long before the hour is over.
     "code_try": "3/h/key",
     "code_use": "1/h/key",
+    # Promotion codes that one reader types: whoever has one needs few tries.
+    "promotion": "30/h/key",
 }
 
 
@@ -90,6 +92,11 @@ def may_guess(request: HttpRequest, *, email: str) -> RateLimitUsage | None:
     if device:
         return RateLimitUsage(usage=[])
     return _spend(request, "guess", address)
+
+
+def may_try_promotion(request: HttpRequest, *, reader: str) -> bool:
+    """Count one promotion code typed by a reader (public id); False when enough were."""
+    return _spend(request, "promotion", reader) is not None
 
 
 def forget_expired(*, now: datetime) -> int:

@@ -7,6 +7,7 @@ BillingError
 │   └── StripeGone           … the object does not exist (any more)
 ├── WebhookRefused           a delivery that is not genuine or not readable
 ├── NotOnSale                a price that the catalogue does not offer
+├── CodeRefused              a code that gives nothing, or not for this price
 ├── SaleRefused              a purchase that would charge somebody twice
 │   ├── AlreadySubscribed    … an open subscription already gives what was asked for
 │   └── PaymentWaiting       … a failed payment must be fixed first; a second subscription is not the answer
@@ -55,6 +56,10 @@ class WebhookRefused(BillingError):
 
 class NotOnSale(BillingError):
     """A price that the catalogue does not offer."""
+
+
+class CodeRefused(BillingError):
+    """A code that nobody knows, that is over, or that is not for this price; the text is for the reader."""
 
 
 class SaleRefused(BillingError):

@@ -29,7 +29,7 @@ _BATCH = 200
 _UNFINISHED = (StripeEvent.State.RECEIVED, StripeEvent.State.PARKED)
 
 _CHECKOUT = "checkout.session."
-_ABOUT_THE_CATALOGUE = ("product.", "price.")
+_ABOUT_THE_CATALOGUE = ("product.", "price.", "coupon.")
 _ABOUT_SOMEBODY = (
     "charge.dispute.",
     "charge.refunded",

@@ -115,6 +115,10 @@ def _subscription(
         default_card=theirs.default_card or "",
         latest_invoice=theirs.latest_invoice or "",
         currency=theirs.currency,
+        without_card=theirs.without_card,
+        discount=", ".join(discount.name for discount in theirs.discounts if discount.name)[:200],
+        discount_ends_at=max((one.ends_at for one in theirs.discounts if one.ends_at), default=None),
+        next_amount=picture.next_amounts.get(theirs.id),
         created_at=theirs.created_at,
         synced_at=now,
     )

@@ -60,6 +60,7 @@ if not DEBUG and STRIPE_API_BASE != "https://api.stripe.com":
 
 # What the site sells in, the default first; none: in whatever its prices are in.
 CURRENCIES = env.currencies("CURRENCIES")
+CHECKOUT_ASKS_FOR_CODES = env.flag("CHECKOUT_ASKS_FOR_CODES")
 PAST_DUE_GRACE = timedelta(days=env.number("PAST_DUE_GRACE_DAYS", default=7, most=366))
 RENEWAL_SLACK = timedelta(hours=env.number("RENEWAL_SLACK_HOURS", default=24, most=24 * 31))
 # How many articles a subscriber may give away in a calendar month (0: none), for how long, and to how many each.

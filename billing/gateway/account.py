@@ -16,7 +16,7 @@ from billing.errors import CardRefused, StripeGone, StripeRefused
 from billing.gateway import deliveries
 from billing.gateway.goods import StripeGoods
 from billing.gateway.http import RETRIES, PatientClient
-from billing.gateway.port import Delivery, NextCharge
+from billing.gateway.port import AS_IT_GOES_ON, Beginning, Delivery, NextCharge
 from billing.gateway.refusals import translated
 from billing.snapshots import (
     CardSnapshot,
@@ -25,12 +25,14 @@ from billing.snapshots import (
     CustomerSnapshot,
     InvoiceSnapshot,
     PriceSnapshot,
+    Status,
     SubscriptionSnapshot,
 )
 
 logger = logging.getLogger(__name__)
 
 _PAGE = 100
+_CHARGED = (Status.TRIALING, Status.ACTIVE)
 _NO_NEXT_INVOICE = "invoice_upcoming_none"
 
 
@@ -66,11 +68,13 @@ class StripeGateway(StripeGoods):
         theirs = self.customer(customer)
         if theirs.deleted:
             return self._picture_of_deleted(theirs)
+        subscriptions = tuple(self._subscriptions({"customer": customer}))
         return CustomerPicture(
             customer=theirs,
-            subscriptions=tuple(self._subscriptions({"customer": customer})),
+            subscriptions=subscriptions,
             invoices=tuple(self._invoices(customer)),
             cards=tuple(self._cards(customer)),
+            next_amounts=self._next_amounts(subscriptions),
         )
 
     def customer(self, customer: str) -> CustomerSnapshot:
@@ -175,25 +179,29 @@ class StripeGateway(StripeGoods):
         return_url: str,
         cancel_url: str,
         key: str,
-        trial_days: int = 0,
+        beginning: Beginning = AS_IT_GOES_ON,
     ) -> CheckoutSnapshot:
         """Open a hosted Checkout for a subscription. `price` is Stripe's id."""
-        contract: SessionCreateParamsSubscriptionData = {"metadata": {"reader_id": reader}}
-        if trial_days:
-            contract["trial_period_days"] = trial_days
-        return self._start_session(
-            {
-                "mode": "subscription",
-                "customer": customer,
-                "client_reference_id": reader,
-                "line_items": [{"price": price, "quantity": 1}],
-                "subscription_data": contract,
-                "metadata": {"reader_id": reader, "purpose": "subscribe"},
-                "success_url": return_url,
-                "cancel_url": cancel_url,
-            },
-            key=key,
-        )
+        params: SessionCreateParams = {
+            "mode": "subscription",
+            "customer": customer,
+            "client_reference_id": reader,
+            "line_items": [{"price": price, "quantity": 1}],
+            "subscription_data": _contract(beginning, reader=reader),
+            "metadata": {"reader_id": reader, "purpose": "subscribe"},
+            "success_url": return_url,
+            "cancel_url": cancel_url,
+        }
+        if beginning.trial_days and not beginning.trial_needs_card:
+            params["payment_method_collection"] = "if_required"
+        # Stripe takes a discount, or asks for a code, never both.
+        if beginning.code:
+            params["discounts"] = [{"promotion_code": beginning.code}]
+        elif beginning.coupon:
+            params["discounts"] = [{"coupon": beginning.coupon}]
+        elif beginning.asks_for_code:
+            params["allow_promotion_codes"] = True
+        return self._start_session(params, key=key)
 
     def start_card_form(
         self, *, customer: str, currency: str, reader: str, return_url: str, cancel_url: str, key: str
@@ -334,9 +342,17 @@ class StripeGateway(StripeGoods):
     def _subscriptions(self, narrowed: SubscriptionListParams) -> Iterator[SubscriptionSnapshot]:
         with translated():
             # Without a status Stripe leaves out the cancelled ones.
-            listing = self._v1.subscriptions.list(narrowed | {"status": "all", "limit": _PAGE})
+            listing = self._v1.subscriptions.list(
+                narrowed | {"status": "all", "limit": _PAGE, "expand": ["data.discounts.source.coupon"]}
+            )
             for row in listing.auto_paging_iter():
                 yield snapshots.subscription(self._whole(_plain(row)))
+
+    def _next_amounts(self, subscriptions: tuple[SubscriptionSnapshot, ...]) -> dict[str, int]:
+        """Ask what comes next where something is let off: only Stripe knows what of it is left by then."""
+        asked = (theirs for theirs in subscriptions if theirs.discounts and theirs.status in _CHARGED)
+        answers = ((theirs.id, self.next_charge(subscription=theirs.id)) for theirs in asked)
+        return {name: charge.amount for name, charge in answers if charge is not None}
 
     def _whole(self, subscription: dict[str, Any]) -> dict[str, Any]:
         """Fetch the items that did not fit into the first page."""
@@ -382,6 +398,15 @@ class StripeGateway(StripeGoods):
             "setup_intent": self._v1.setup_intents.retrieve,
             "subscription": self._v1.subscriptions.retrieve,
         }
+
+
+def _contract(beginning: Beginning, *, reader: str) -> SessionCreateParamsSubscriptionData:
+    contract: SessionCreateParamsSubscriptionData = {"metadata": {"reader_id": reader}}
+    if beginning.trial_days:
+        contract["trial_period_days"] = beginning.trial_days
+        if not beginning.trial_needs_card:
+            contract["trial_settings"] = {"end_behavior": {"missing_payment_method": "cancel"}}
+    return contract
 
 
 def _plain(theirs: stripe.StripeObject) -> dict[str, Any]:

@@ -34,6 +34,13 @@ class Goods(Protocol):
         """Fetch every coupon on this account."""
         ...
 
+    def coupon(self, coupon: str) -> CouponSnapshot:
+        """Fetch one coupon.
+
+        :raises StripeGone: there is none.
+        """
+        ...
+
     def codes(self, *, text: str = "") -> tuple[CodeSnapshot, ...]:
         """Fetch every promotion code, also inactive ones; only those that read like `text`, where it is given."""
         ...
@@ -93,6 +100,11 @@ class StripeGoods:
         with translated():
             listing = self._v1.coupons.list({"limit": _PAGE, "expand": ["data.applies_to"]})
             return tuple(snapshots.coupon(_plain(row)) for row in listing.auto_paging_iter())
+
+    def coupon(self, coupon: str) -> CouponSnapshot:
+        """Fetch one coupon."""
+        with translated():
+            return snapshots.coupon(_plain(self._v1.coupons.retrieve(coupon, {"expand": ["applies_to"]})))
 
     def codes(self, *, text: str = "") -> tuple[CodeSnapshot, ...]:
         """Fetch every promotion code, also inactive ones; only those that read like `text`, where it is given."""

@@ -36,6 +36,20 @@ class NextCharge:
     at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """How a subscription begins: with a trial, with a coupon, with a code that was typed, or as it goes on."""
+
+    trial_days: int = 0
+    trial_needs_card: bool = True  # without one the trial ends as it is
+    coupon: str = ""
+    code: str = ""  # Stripe's id; it takes the coupon's place
+    asks_for_code: bool = False  # where neither is given
+
+
+AS_IT_GOES_ON = Beginning()
+
+
 class Gateway(Goods, Protocol):
     """What billing may ask of Stripe.
 
@@ -95,7 +109,7 @@ class Gateway(Goods, Protocol):
         return_url: str,
         cancel_url: str,
         key: str,
-        trial_days: int = 0,
+        beginning: Beginning = AS_IT_GOES_ON,
     ) -> CheckoutSnapshot:
         """Open a hosted Checkout for a subscription. `price` is Stripe's id."""
         ...

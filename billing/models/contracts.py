@@ -113,6 +113,14 @@ class Subscription(models.Model):
     default_card = models.CharField(max_length=80, blank=True)
     latest_invoice = models.CharField(max_length=80, blank=True)
     currency = models.CharField(max_length=3, blank=True)
+    without_card = models.CharField(
+        max_length=40, blank=True, help_text=_("What a trial does at its end where no card is on file.")
+    )
+    discount = models.CharField(max_length=200, blank=True)
+    discount_ends_at = models.DateTimeField(null=True, blank=True)
+    next_amount = models.BigIntegerField(
+        null=True, blank=True, help_text=_("What Stripe says comes next, where the list price does not tell.")
+    )
     created_at = models.DateTimeField()
     synced_at = models.DateTimeField()
     proven_at = models.DateTimeField(

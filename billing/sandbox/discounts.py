@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_UP, Decimal
+
 from .clock import add_interval
 from .errors import ApiError, missing, parameter_missing
 from .params import Params, merged_metadata
@@ -245,7 +247,8 @@ def grant(world: World, coupon: Obj, code: Obj | None, *, customer: str, subscri
 def reduction(coupon: Obj, *, subtotal: int) -> int:
     """Return what a coupon takes off; never more than there is."""
     if coupon["percent_off"] is not None:
-        return round(max(0, subtotal) * float(coupon["percent_off"]) / 100)
+        off = Decimal(max(0, subtotal)) * Decimal(str(coupon["percent_off"])) / 100
+        return int(off.quantize(Decimal(1), rounding=ROUND_HALF_UP))
     return min(max(0, subtotal), int(coupon["amount_off"]))
 
 

@@ -15,6 +15,7 @@ from billing.snapshots.values import (
     CardSnapshot,
     CheckoutSnapshot,
     CustomerSnapshot,
+    DiscountSnapshot,
     EventSnapshot,
     InvoiceSnapshot,
     ItemSnapshot,
@@ -63,6 +64,22 @@ def subscription(data: Mapping[str, Any]) -> SubscriptionSnapshot:
         latest_invoice=id_of(data.get("latest_invoice")),
         currency=data.get("currency") or "",
         created_at=created_at,
+        without_card=((data.get("trial_settings") or {}).get("end_behavior") or {}).get(
+            "missing_payment_method"
+        )
+        or "",
+        discounts=tuple(discount(row) for row in data.get("discounts") or ()),
+    )
+
+
+def discount(data: object) -> DiscountSnapshot:
+    """Read a discount; of a bare id nothing is known but that it is there."""
+    if not isinstance(data, Mapping):
+        return DiscountSnapshot(name="", ends_at=None)
+    coupon = (data.get("source") or {}).get("coupon")
+    return DiscountSnapshot(
+        name=(coupon.get("name") or "") if isinstance(coupon, Mapping) else "",
+        ends_at=_moment_or_none(data.get("end")),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -93,6 +94,14 @@ class ItemSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class DiscountSnapshot:
+    """What a subscription is let off; the name is known where its coupon is expanded."""
+
+    name: str
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class SubscriptionSnapshot:
     """A subscription as Stripe sees it."""
 
@@ -114,6 +123,10 @@ class SubscriptionSnapshot:
     latest_invoice: str | None
     currency: str
     created_at: datetime
+    without_card: str = (
+        ""  # what a trial does at its end where no card is on file: cancel, pause, create_invoice
+    )
+    discounts: tuple[DiscountSnapshot, ...] = ()
 
     @property
     def period_ends_at(self) -> datetime | None:
@@ -155,6 +168,8 @@ class CustomerPicture:
     subscriptions: tuple[SubscriptionSnapshot, ...] = ()
     invoices: tuple[InvoiceSnapshot, ...] = ()
     cards: tuple[CardSnapshot, ...] = ()
+    # What comes next, by subscription, for those of which the list price does not tell it.
+    next_amounts: Mapping[str, int] = field(default_factory=dict)
 
     def card_for(self, subscription: SubscriptionSnapshot) -> CardSnapshot | None:
         """Return the card that the subscription's next invoice is charged to, where it is on file."""

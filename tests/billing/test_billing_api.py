@@ -58,11 +58,15 @@ class TestPlans:
                             "interval": "month",
                             "interval_count": 1,
                             "trial_days": 0,
+                            "trial_needs_card": True,
                             "text": "€4.90 a month",
+                            "introduction": None,
                         }
                     ],
                 }
-            ]
+            ],
+            "currency": "",
+            "currencies": [],
         }
 
     def test_no_id_of_stripe_is_told(self, client: Client) -> None:
