@@ -39,6 +39,8 @@ _RATES = {
     # What one link from a mail sets going; and what people set going from one place without being signed in.
     "link": "10/h/key",
     "unnamed": "60/10m/key",
+    # Promotion codes that one reader types: whoever has one needs few tries.
+    "promotion": "30/h/key",
 }
 
 
@@ -103,6 +105,11 @@ def may_use_link(request: HttpRequest, *, link: str) -> bool:
 def may_ask_unnamed(request: HttpRequest) -> bool:
     """Count one costly question of somebody who is not signed in; False when enough came from there."""
     return _spend(request, "unnamed", str(_network(request))) is not None
+
+
+def may_try_promotion(request: HttpRequest, *, reader: str) -> bool:
+    """Count one promotion code typed by a reader (public id); False when enough were."""
+    return _spend(request, "promotion", reader) is not None
 
 
 def forget_expired(*, now: datetime) -> int:

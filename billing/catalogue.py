@@ -19,7 +19,7 @@ from billing import money, words
 from billing.errors import NotOnSale
 from billing.gateway import Gateway
 from billing.models import Plan, Price
-from billing.snapshots import PriceSnapshot
+from billing.snapshots import CouponSnapshot, PriceSnapshot
 from paywall import entitlements
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,11 @@ class OfferedPrice:
     trial_days: int
     text: str
     tax_text: str  # whether taxes are in it; "" where none are worked out
+    trial_needs_card: bool = True
+    # For the reader who asks: what is paid first, where that is less, and said with what comes after.
+    first_amount: int | None = None
+    first_text: str = ""
+    code: str = ""  # the one that they typed, where it is good for this price
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Offer:
 
     plan: Plan
     prices: tuple[OfferedPrice, ...]
+    rows: tuple[Price, ...] = ()  # the same, as they are stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +75,28 @@ def refresh(*, gateway: Gateway) -> Refreshed:
     for product in sorted(refused):
         logger.error("Stripe product %s unlocks a product that does not exist here; refused.", product)
     accepted = [theirs for theirs in ours if theirs.product not in refused]
+    coupons = _good_coupons(accepted, gateway=gateway)
     with transaction.atomic():
         _take_off_sale(accepted, refused)
         for theirs in accepted:
-            _write(theirs)
+            _write(theirs, intro=coupons.get(theirs.intro))
     return Refreshed(prices=len(accepted), refused=tuple(sorted(refused)))
 
 
-def on_sale(*, product: str | None = None) -> tuple[Offer, ...]:
-    """Return the plans on sale (that unlock `product`, where one is named), each with its prices, cheapest first."""
-    offers: dict[int, list[OfferedPrice]] = {}
-    plans: dict[int, Plan] = {}
-    for price in _sellable().order_by("plan__name", "plan_id", "unit_amount", "pk"):
+def on_sale(*, product: str | None = None, currency: str = "") -> tuple[Offer, ...]:
+    """Return the plans on sale, each with its prices, cheapest first.
+
+    Where `product` is named, those that unlock it; where `currency` is, with the prices in it.
+    """
+    offers: dict[int, list[Price]] = {}
+    wanted = _sellable().filter(currency=currency) if currency else _sellable()
+    for price in wanted.order_by("plan__name", "plan_id", "unit_amount", "pk"):
         if product is None or product in price.plan.unlocks:
-            plans[price.plan_id] = price.plan
-            offers.setdefault(price.plan_id, []).append(_offered(price))
-    return tuple(Offer(plan, tuple(offers[key])) for key, plan in plans.items())
+            offers.setdefault(price.plan_id, []).append(price)
+    return tuple(
+        Offer(plan=rows[0].plan, prices=tuple(map(_offered, rows)), rows=tuple(rows))
+        for rows in offers.values()
+    )
 
 
 def find(slug: str) -> Price:
@@ -116,6 +128,7 @@ def _offered(price: Price) -> OfferedPrice:
         interval=price.interval,
         interval_count=price.interval_count,
         trial_days=price.trial_days,
+        trial_needs_card=price.trial_needs_card,
         text=words.price(
             amount, currency=price.currency, interval=price.interval, count=price.interval_count
         ),
@@ -130,7 +143,14 @@ def _take_off_sale(accepted: Iterable[PriceSnapshot], refused: set[str]) -> None
     Plan.objects.exclude(stripe_id__in=seen | refused).update(active=False)
 
 
-def _write(theirs: PriceSnapshot) -> None:
+def _good_coupons(prices: Iterable[PriceSnapshot], *, gateway: Gateway) -> dict[str, CouponSnapshot]:
+    """Return the coupons that prices begin with, by id, those left out that cannot be redeemed any more."""
+    if not any(price.intro for price in prices):
+        return {}
+    return {coupon.id: coupon for coupon in gateway.coupons() if coupon.valid}
+
+
+def _write(theirs: PriceSnapshot, *, intro: CouponSnapshot | None) -> None:
     plan, _created = Plan.objects.update_or_create(
         stripe_id=theirs.product,
         defaults={
@@ -152,5 +172,10 @@ def _write(theirs: PriceSnapshot) -> None:
             "interval_count": theirs.interval_count,
             "trial_days": theirs.trial_days,
             "tax_behavior": theirs.tax_behavior,
+            "trial_needs_card": theirs.trial_needs_card,
+            "intro": intro.id if intro else "",
+            "intro_percent_off": intro.terms.percent_off if intro else None,
+            "intro_amount_off": intro.terms.amount_off if intro else None,
+            "intro_months": intro.terms.months if intro else None,
         },
     )

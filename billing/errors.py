@@ -7,6 +7,7 @@ BillingError
 │   └── StripeGone           … the object does not exist (any more)
 ├── WebhookRefused           a delivery that is not genuine or not readable
 ├── NotOnSale                a price that the catalogue does not offer
+├── CodeRefused              a code that gives nothing, or not for this price
 ├── SaleRefused              a purchase that would charge somebody twice
 │   ├── AlreadySubscribed    … an open subscription already gives what was asked for
 │   ├── PaymentWaiting       … a failed payment must be fixed first; a second subscription is not the answer
@@ -15,6 +16,7 @@ BillingError
 ├── OtherMode                an object of Stripe's test mode met by a live key, or the other way round
 ├── MergeRefused             two customers that cannot be one reader's
 ├── LinkRefused              a link from a mail that is none of ours, or opens nothing any more
+├── StatementRefused         a file that states the catalogue and cannot be meant
 ├── CursorUnknown            a place in a list that we never named
 └── NothingToDo              no subscription in the state that this action needs
 """
@@ -61,6 +63,10 @@ class NotOnSale(BillingError):
     """A price that the catalogue does not offer."""
 
 
+class CodeRefused(BillingError):
+    """A code that nobody knows, that is over, or that is not for this price; the text is for the reader."""
+
+
 class SaleRefused(BillingError):
     """A purchase that would charge somebody twice; `remedies` say what they need instead, nearest first."""
 
@@ -95,6 +101,14 @@ class MergeRefused(BillingError):
 
 class LinkRefused(BillingError):
     """A link from a mail that is none of ours, or opens nothing any more."""
+
+
+class StatementRefused(BillingError):
+    """A file that states the catalogue and cannot be meant; `problems` says all that is wrong, with its place."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
 
 
 class CursorUnknown(BillingError):

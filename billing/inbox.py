@@ -29,8 +29,8 @@ _BATCH = 200
 _UNFINISHED = (StripeEvent.State.RECEIVED, StripeEvent.State.PARKED)
 
 _CHECKOUT = "checkout.session."
-_ABOUT_THE_CATALOGUE = ("product.", "price.")
 _FRAUD = "radar.early_fraud_warning."
+_ABOUT_THE_CATALOGUE = ("product.", "price.", "coupon.")
 _ABOUT_SOMEBODY = (
     "charge.dispute.",
     "charge.refunded",

@@ -20,9 +20,9 @@ def account() -> str:
     return _page("billing:subscription")
 
 
-def subscribe(*, product: str = "", return_url: str = "") -> str:
-    """Return the address of the page that sells, optionally for one product."""
-    return _page("billing:subscribe", product=product, return_url=return_url)
+def subscribe(*, product: str = "", return_url: str = "", code: str = "", currency: str = "") -> str:
+    """Return the address of the page that sells: for one product, with a code that was typed, in a currency."""
+    return _page("billing:subscribe", product=product, return_url=return_url, code=code, currency=currency)
 
 
 def back_to_plans(*, attempt: str) -> str:

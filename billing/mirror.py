@@ -144,6 +144,10 @@ def _subscription(
         currency=theirs.currency,
         withdrawn_at=withdrawn.at if withdrawn else None,
         withdrawn_because=withdrawn.cause if withdrawn else "",
+        without_card=theirs.without_card,
+        discount=", ".join(discount.name for discount in theirs.discounts if discount.name)[:200],
+        discount_ends_at=max((one.ends_at for one in theirs.discounts if one.ends_at), default=None),
+        next_amount=picture.next_amounts.get(theirs.id),
         created_at=theirs.created_at,
         synced_at=now,
     )

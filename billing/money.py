@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from babel import Locale, UnknownLocaleError
 from babel.numbers import format_currency
@@ -28,6 +28,11 @@ def exponent(currency: str) -> int:
 def major(amount: int, *, currency: str) -> Decimal:
     """Return minor units as an exact amount of the currency itself."""
     return Decimal(amount).scaleb(-exponent(currency))
+
+
+def share(amount: int, *, percent: Decimal) -> int:
+    """Return so many percent of an amount, in whole minor units; halves are rounded up."""
+    return int((amount * percent / 100).quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
 def text(amount: int, *, currency: str, language: str | None = None) -> str:

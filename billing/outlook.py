@@ -99,6 +99,9 @@ class Outlook:
     withdrawn_at: datetime | None  # since then it opens nothing, because its money went back
     credit: int  # what the next invoices use up before a card is charged
     credit_text: str
+    discount_text: str = ""  # what the subscription is let off, and until when
+    ends_without_card: bool = False  # a trial with no card on file: it ends by itself unless one is stored
+    keeps_price: bool = False  # a price that is no longer sold
 
     @property
     def next_charge(self) -> Charge | None:
@@ -181,7 +184,8 @@ def _outlook(row: Subscription, *, names: Mapping[str, str], now: datetime) -> O
     card = _card(row)
     failure_code = steps.failure_code(waiting) if waiting else ""
     scheduled = scheduled_end(row)
-    charge_at = _next_charge_at(row, ends_at=scheduled)
+    ends_without_card = _ends_without_card(row, card, ends_at=scheduled)
+    charge_at = None if ends_without_card else _next_charge_at(row, ends_at=scheduled)
     amount = _next_amount(row, items) if charge_at else None
     step = steps.next_for(row, waiting=waiting, charge_at=charge_at, has_card=card is not None)
     grace_until = _grace_until(row)
@@ -192,7 +196,7 @@ def _outlook(row: Subscription, *, names: Mapping[str, str], now: datetime) -> O
         plan_name=", ".join(plan.name for plan in plans),
         products=products,
         product_names=tuple(names.get(product, product) for product in products),
-        price=items[0].price.slug if items and items[0].price else "",
+        price=items[0].price.slug if items and items[0].price and items[0].price.active else "",
         price_text=_price_text(items),
         interval=items[0].interval if items else "",
         next_charge_at=charge_at,
@@ -200,7 +204,9 @@ def _outlook(row: Subscription, *, names: Mapping[str, str], now: datetime) -> O
         next_charge_text=money.text(amount, currency=row.currency) if amount is not None else "",
         currency=row.currency,
         retry_at=steps.retry_at(waiting, has_card=card is not None),
-        access_ends_at=_access_ends_at(row, ends_at=scheduled, grace_until=grace_until),
+        access_ends_at=row.trial_ends_at
+        if ends_without_card
+        else _access_ends_at(row, ends_at=scheduled, grace_until=grace_until),
         cancel_scheduled=scheduled is not None,
         in_grace=grace_until is not None and now < grace_until,
         grace_until=grace_until,
@@ -218,6 +224,9 @@ def _outlook(row: Subscription, *, names: Mapping[str, str], now: datetime) -> O
         withdrawn_at=row.withdrawn_at,
         credit=_credit(row),
         credit_text=money.text(_credit(row), currency=row.currency) if _credit(row) else "",
+        discount_text=_discount_text(row) if charge_at else "",
+        ends_without_card=ends_without_card,
+        keeps_price=row.is_open and any(item.price and not item.price.active for item in items),
     )
 
 
@@ -245,7 +254,24 @@ def _next_charge_at(row: Subscription, *, ends_at: datetime | None) -> datetime 
     return moment
 
 
+def _ends_without_card(row: Subscription, card: CardFace | None, *, ends_at: datetime | None) -> bool:
+    """Tell whether a trial stops by itself for want of a card, unless it ends sooner."""
+    stops = row.without_card in {"cancel", "pause"} and card is None
+    return row.status == Status.TRIALING and stops and ends_at is None
+
+
+def _discount_text(row: Subscription) -> str:
+    if not row.discount or row.discount_ends_at is None:
+        return row.discount
+    return _("%(discount)s, until %(date)s") % {
+        "discount": row.discount,
+        "date": words.day(row.discount_ends_at),
+    }
+
+
 def _next_amount(row: Subscription, items: Iterable[SubscriptionItem]) -> int:
+    if row.next_amount is not None:
+        return row.next_amount
     listed = sum((item.unit_amount or 0) * item.quantity for item in items)
     # Stripe's balance is negative where the reader has credit, which the next invoice uses up first.
     return max(0, listed + row.customer.balance)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.serializers import StrictSerializer
 from billing import links
+from billing.catalogue import OfferedPrice
 
 
 class ReturnUrlField(serializers.URLField):
@@ -34,6 +36,9 @@ class CheckoutRequestSerializer(StrictSerializer):
         max_length=200, help_text="The `price` of a plan on sale; never an id of Stripe's."
     )
     return_url = ReturnUrlField(help_text="On this service's origin or an allowed one.")
+    code = serializers.CharField(
+        max_length=60, required=False, allow_blank=True, help_text="A promotion code that the reader typed."
+    )
 
 
 class CardRequestSerializer(StrictSerializer):
@@ -56,6 +61,13 @@ class AddressSerializer(serializers.Serializer[Any]):
     url = serializers.URLField()
 
 
+class IntroductionSerializer(serializers.Serializer[Any]):
+    """What a new subscriber pays first."""
+
+    amount = serializers.IntegerField(source="first_amount", help_text="In minor units of the currency.")
+    text = serializers.CharField(source="first_text", help_text="With what comes after.")
+
+
 class PriceSerializer(serializers.Serializer[Any]):
     """A price on sale."""
 
@@ -65,9 +77,16 @@ class PriceSerializer(serializers.Serializer[Any]):
     formatted = serializers.CharField()
     interval = serializers.CharField()
     interval_count = serializers.IntegerField()
-    trial_days = serializers.IntegerField()
+    trial_days = serializers.IntegerField(help_text="0 for who has subscribed before.")
+    trial_needs_card = serializers.BooleanField(help_text="Whether a trial begins with a card.")
     text = serializers.CharField(help_text="Amount and interval, as the reader reads it.")
     tax_text = serializers.CharField(allow_blank=True, help_text="Whether taxes are in it.")
+    introduction = serializers.SerializerMethodField()
+
+    @extend_schema_field(IntroductionSerializer(allow_null=True))
+    def get_introduction(self, price: OfferedPrice) -> dict[str, Any] | None:
+        """Return what is paid first, where that is less."""
+        return None if price.first_amount is None else dict(IntroductionSerializer(price).data)
 
 
 class PlanSerializer(serializers.Serializer[Any]):
@@ -83,6 +102,12 @@ class PlansSerializer(serializers.Serializer[Any]):
     """Everything on sale."""
 
     plans = PlanSerializer(many=True)
+    currency = serializers.CharField(
+        allow_blank=True, help_text="What these prices are in; empty where the site chooses none."
+    )
+    currencies = serializers.ListField(
+        child=serializers.CharField(), help_text="What may be asked for instead, the default first."
+    )
 
 
 class CardSerializer(serializers.Serializer[Any]):
@@ -146,6 +171,11 @@ class SubscriptionSerializer(serializers.Serializer[Any]):
     withdrawn_at = serializers.DateTimeField(
         allow_null=True, help_text="Since then it opens nothing, because its money went back."
     )
+    discount_text = serializers.CharField(allow_blank=True)
+    ends_without_card = serializers.BooleanField(
+        help_text="A trial without a card: it ends by itself at `access_ends_at` unless one is stored."
+    )
+    keeps_price = serializers.BooleanField(help_text="Its price is no longer sold, and stays as it is.")
 
 
 class SubscriptionStateSerializer(serializers.Serializer[Any]):

@@ -19,11 +19,12 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import calls, catalogue, links, outlook, sync, waiting
+from billing import calls, catalogue, codes, links, offers, outlook, sync, waiting
 from billing.errors import (
     AlreadySubscribed,
     CurrencyLocked,
     NothingToDo,
+    NotOnSale,
     PaymentWaiting,
     StripeGone,
     StripeRefused,
@@ -56,27 +57,31 @@ class Arrival(StrEnum):
     UNPAID = "unpaid"  # they turned back, or took too long
 
 
-def start(reader: User, *, price: str, return_url: str, gateway: Gateway, now: datetime) -> Checkout:
+def start(
+    reader: User, *, price: str, return_url: str, code: str = "", gateway: Gateway, now: datetime
+) -> Checkout:
     """Open Checkout for the price of that name, or return the one already open for it.
 
     An open session for another price is closed first. Anyone may call this in parallel and again; there is never
-    more than one session that can be paid.
+    more than one session that can be paid. `code` is one that the reader typed.
 
-    :raises NotOnSale: the catalogue does not offer that price.
+    :raises NotOnSale: the catalogue does not offer that price, or not in the currency that the reader pays in.
+    :raises CodeRefused: the code gives nothing, or nothing off this price.
     :raises AlreadySubscribed: an open subscription already gives what it unlocks.
     :raises PaymentWaiting: a failed payment of this reader waits for a card, or for the bank's confirmation.
     :raises CurrencyLocked: Stripe charges this reader in another currency.
     :raises StripeTrouble: Stripe did not answer in time; the same click may be repeated.
     """
-    wanted = catalogue.find(price)
+    wanted = offers.find(price, reader=reader)
+    typed = _code_id(code, wanted, reader=reader, gateway=gateway, now=now)
     patience = Patience(settings.CHECKOUT_SECONDS_TO_WAIT)
     while True:
         _refuse_second_purchase(reader, wanted, return_url=return_url, now=now)
-        attempt = _open_attempt(reader, price=wanted, return_url=return_url, now=now)
+        attempt = _open_attempt(reader, price=wanted, code=typed, return_url=return_url, now=now)
         try:
             session = _session(attempt, gateway=gateway, now=now)
             if session is not None:
-                if session.url and _is_wanted(attempt, session, price=wanted):
+                if session.url and _is_wanted(attempt, session, price=wanted, code=typed):
                     return Checkout(url=session.url, attempt=attempt.key)
                 _close(attempt, session, gateway=gateway, now=now)
                 continue
@@ -84,8 +89,35 @@ def start(reader: User, *, price: str, return_url: str, gateway: Gateway, now: d
             if not patience.wait():
                 raise
             continue
+        except StripeRefused:
+            _learn_why(reader, wanted, gateway=gateway, now=now)
+            raise
         if not patience.wait():
             raise StripeTrouble(_("Checkout could not be opened in time. Please try again."))
+
+
+def _code_id(code: str, price: Price, *, reader: User, gateway: Gateway, now: datetime) -> str:
+    """Return Stripe's id of the code that a reader typed, if it is good for this price; "" where they typed none."""
+    if not code.strip():
+        return ""
+    customer = customer_of(reader)
+    found = codes.find(code, customer=customer.stripe_id if customer else "", gateway=gateway, now=now)
+    offers.check_code(found, price, reader=reader)
+    return found.id
+
+
+def _learn_why(reader: User, price: Price, *, gateway: Gateway, now: datetime) -> None:
+    """Look for what Stripe knew and we did not: another currency, a price or an offer that is no more.
+
+    :raises NotOnSale: that was it.
+    """
+    customer = customer_of(reader)
+    if customer is not None:
+        waiting.for_sync(customer.pk, gateway=gateway, now=now)
+    catalogue.refresh(gateway=gateway)
+    known = offers.find(price.slug, reader=reader)
+    if known.pk != price.pk or known.intro != price.intro:
+        raise NotOnSale(_("This offer has just changed. Please look again."))
 
 
 def attempt_of(reader: User, key: str) -> CheckoutAttempt | None:
@@ -236,13 +268,15 @@ def _refuse_second_purchase(reader: User, wanted: Price, *, return_url: str, now
         raise AlreadySubscribed(_("You already subscribe to this."), remedies=remedies)
 
 
-def _open_attempt(reader: User, *, price: Price, return_url: str, now: datetime) -> CheckoutAttempt:
+def _open_attempt(
+    reader: User, *, price: Price, code: str, return_url: str, now: datetime
+) -> CheckoutAttempt:
     """Return the reader's one open attempt, a new one for this price where there is none."""
     while True:
         attempt = CheckoutAttempt.objects.filter(reader=reader, state=CheckoutAttempt.State.OPEN).first()
         if attempt is None:
             try:
-                return _new_attempt(reader, price=price, return_url=return_url, now=now)
+                return _new_attempt(reader, price=price, code=code, return_url=return_url, now=now)
             except IntegrityError:
                 continue  # a parallel click was first: share its attempt
         if not attempt.session_id and now - attempt.started_at > _SESSION_LIFE:
@@ -253,24 +287,25 @@ def _open_attempt(reader: User, *, price: Price, return_url: str, now: datetime)
         return attempt
 
 
-def _new_attempt(reader: User, *, price: Price, return_url: str, now: datetime) -> CheckoutAttempt:
+def _new_attempt(reader: User, *, price: Price, code: str, return_url: str, now: datetime) -> CheckoutAttempt:
     if not User.objects.filter(pk=reader.pk, is_active=True).exists():
         raise PermissionDenied(_ACCOUNT_CLOSED)
     with transaction.atomic():
         return CheckoutAttempt.objects.create(
             reader=reader,
             price=price,
+            code=code,
             key=f"checkout-{secrets.token_hex(16)}",
             return_url=return_url,
             started_at=now,
         )
 
 
-def _is_wanted(attempt: CheckoutAttempt, session: CheckoutSnapshot, *, price: Price) -> bool:
+def _is_wanted(attempt: CheckoutAttempt, session: CheckoutSnapshot, *, price: Price, code: str) -> bool:
     """Tell whether paying in this session gives the reader, as Stripe knows them now, what they want now."""
     customer = customer_of(attempt.reader)
     return (
-        attempt.price_id == price.pk
+        (attempt.price_id, attempt.code) == (price.pk, code)
         and session.status == "open"
         and customer is not None
         and session.customer == customer.stripe_id
@@ -333,7 +368,7 @@ def _open_session(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) 
             return_url=links.back_from_checkout(attempt=attempt.key),
             cancel_url=links.back_to_plans(attempt=attempt.key),
             key=attempt.key,
-            trial_days=_trial_days(reader, attempt.price),
+            beginning=offers.beginning(reader, attempt.price, code=attempt.code),
         )
     except StripeGone:
         waiting.for_sync(customer.pk, gateway=gateway, now=now)
@@ -358,11 +393,6 @@ def _explain_currency(attempt: CheckoutAttempt) -> None:
             "You are charged in %(currency)s, which cannot be mixed. Please choose a price in %(currency)s."
         )
         raise CurrencyLocked(text % {"currency": currency.upper()})
-
-
-def _trial_days(reader: User, price: Price) -> int:
-    """A trial is for getting to know us: nobody who has subscribed before gets another."""
-    return 0 if Subscription.objects.filter(customer__reader=reader).exists() else price.trial_days
 
 
 def _close(attempt: CheckoutAttempt, session: CheckoutSnapshot, *, gateway: Gateway, now: datetime) -> None:

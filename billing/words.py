@@ -108,6 +108,23 @@ def price(amount: int, *, currency: str, interval: str, count: int = 1) -> str:
     )
 
 
+def beginning(first: str, first_price: str, price: str, *, duration: str, months: int) -> str:
+    """Return what is paid first and what comes after, for example `€4.95 a month for 3 months, then €9.90 a month`."""
+    slots: dict[str, object] = {"first": first, "first_price": first_price, "price": price, "months": months}
+    if duration == "once":
+        return _("%(first)s at first, then %(price)s") % slots
+    if duration == "repeating":
+        return (
+            ngettext(
+                "%(first_price)s for a month, then %(price)s",
+                "%(first_price)s for %(months)s months, then %(price)s",
+                months,
+            )
+            % slots
+        )
+    return _("%(first_price)s instead of %(price)s") % slots
+
+
 def _per_day(amount: str, count: int) -> str:
     return ngettext("%(amount)s a day", "%(amount)s every %(count)s days", count) % _slots(amount, count)
 

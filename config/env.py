@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+from babel.numbers import list_currencies
 from django.core.exceptions import ImproperlyConfigured
 
 _TRUE = {"1", "true", "yes", "on"}
@@ -91,6 +92,13 @@ class Env:
         if not value:
             return default
         return tuple(word.strip() for word in value.split(",") if word.strip())
+
+    def currencies(self, name: str) -> tuple[str, ...]:
+        """Return comma-separated currencies in small letters, each once, none by default."""
+        codes = tuple(dict.fromkeys(word.lower() for word in self.words(name)))
+        if unknown := [code for code in codes if code.upper() not in list_currencies()]:
+            raise EnvError(name, f"must be currencies such as eur,chf,gbp; {unknown[0][:20]!r} is none.")
+        return codes
 
     def hosts(self, name: str, *, default: tuple[str, ...] = ()) -> tuple[str, ...]:
         """Return comma-separated host names; at least one, and outside DEBUG each by its name."""

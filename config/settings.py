@@ -58,6 +58,9 @@ if STRIPE_LIVEMODE and STRIPE_API_BASE != "https://api.stripe.com":
 if not DEBUG and STRIPE_API_BASE != "https://api.stripe.com":
     raise EnvError("STRIPE_API_BASE", "points at a stand-in, which is for DEBUG=1 only.")
 
+# What the site sells in, the default first; none: in whatever its prices are in.
+CURRENCIES = env.currencies("CURRENCIES")
+CHECKOUT_ASKS_FOR_CODES = env.flag("CHECKOUT_ASKS_FOR_CODES")
 PAST_DUE_GRACE = timedelta(days=env.number("PAST_DUE_GRACE_DAYS", default=7, most=366))
 # How long before the grace period, or a trial, ends readers are told; how long the link in a mail about a failed
 # payment opens anything.

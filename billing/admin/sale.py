@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from billing import catalogue, gateway, money
 from billing.admin.mirror import MirrorAdmin, MirrorInline
+from billing.admin.shelf import ShelfAdmin
 from billing.errors import BillingError
 from billing.models import Plan, Price
 
@@ -31,7 +32,7 @@ class PriceInline(MirrorInline):
 
 
 @admin.register(Plan)
-class PlanAdmin(MirrorAdmin):
+class PlanAdmin(ShelfAdmin):
     """What is sold."""
 
     list_display = ("name", "unlocks", "active", "stripe_id")

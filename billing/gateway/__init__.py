@@ -11,9 +11,9 @@ import functools
 from django.conf import settings
 
 from billing.gateway.account import StripeGateway
-from billing.gateway.port import Delivery, Gateway, NextCharge
+from billing.gateway.port import Beginning, Delivery, Gateway, NextCharge
 
-__all__ = ["Delivery", "Gateway", "NextCharge", "StripeGateway", "default"]
+__all__ = ["Beginning", "Delivery", "Gateway", "NextCharge", "StripeGateway", "default"]
 
 
 def default() -> StripeGateway:

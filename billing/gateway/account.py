@@ -15,8 +15,9 @@ from billing import snapshots
 from billing.errors import CardRefused, StripeGone, StripeRefused
 from billing.gateway import deliveries
 from billing.gateway.charges import ChargeCalls
+from billing.gateway.goods import StripeGoods
 from billing.gateway.http import RETRIES, PatientClient
-from billing.gateway.port import Delivery, NextCharge
+from billing.gateway.port import AS_IT_GOES_ON, Beginning, Delivery, NextCharge
 from billing.gateway.refusals import translated
 from billing.gateway.unpacking import PAGE as _PAGE
 from billing.gateway.unpacking import plain as _plain
@@ -27,15 +28,17 @@ from billing.snapshots import (
     CustomerSnapshot,
     InvoiceSnapshot,
     PriceSnapshot,
+    Status,
     SubscriptionSnapshot,
 )
 
 logger = logging.getLogger(__name__)
 
+_CHARGED = (Status.TRIALING, Status.ACTIVE)
 _NO_NEXT_INVOICE = "invoice_upcoming_none"
 
 
-class StripeGateway(ChargeCalls):
+class StripeGateway(ChargeCalls, StripeGoods):
     """Billing's `Gateway` over Stripe's API; see there for what each call promises."""
 
     def __init__(
@@ -70,13 +73,15 @@ class StripeGateway(ChargeCalls):
         if theirs.deleted:
             return self._picture_of_deleted(theirs)
         charges = tuple(self._charges_of(customer))
+        subscriptions = tuple(self._subscriptions({"customer": customer}))
         return CustomerPicture(
             customer=theirs,
-            subscriptions=tuple(self._subscriptions({"customer": customer})),
+            subscriptions=subscriptions,
             invoices=tuple(self._invoices(customer)),
             cards=tuple(self._cards(customer)),
             charges=charges,
             disputes=tuple(self._disputes_of(charges)),
+            next_amounts=self._next_amounts(subscriptions),
         )
 
     def customer(self, customer: str) -> CustomerSnapshot:
@@ -181,28 +186,34 @@ class StripeGateway(ChargeCalls):
         return_url: str,
         cancel_url: str,
         key: str,
-        trial_days: int = 0,
+        beginning: Beginning = AS_IT_GOES_ON,
     ) -> CheckoutSnapshot:
         """Open a hosted Checkout for a subscription. `price` is Stripe's id."""
-        contract: SessionCreateParamsSubscriptionData = {"metadata": {"reader_id": reader}}
-        if trial_days:
-            contract["trial_period_days"] = trial_days
-        wish: SessionCreateParams = {
+        params: SessionCreateParams = {
             "mode": "subscription",
             "customer": customer,
             "client_reference_id": reader,
             "line_items": [{"price": price, "quantity": 1}],
-            "subscription_data": contract,
+            "subscription_data": _contract(beginning, reader=reader),
             "metadata": {"reader_id": reader, "purpose": "subscribe"},
             "success_url": return_url,
             "cancel_url": cancel_url,
         }
         if self._with_tax:
             # What Checkout asks for is kept with the customer: renewals are taxed by it.
-            wish["automatic_tax"] = {"enabled": True}
-            wish["tax_id_collection"] = {"enabled": True}
-            wish["customer_update"] = {"address": "auto", "name": "auto"}
-        return self._start_session(wish, key=key)
+            params["automatic_tax"] = {"enabled": True}
+            params["tax_id_collection"] = {"enabled": True}
+            params["customer_update"] = {"address": "auto", "name": "auto"}
+        if beginning.trial_days and not beginning.trial_needs_card:
+            params["payment_method_collection"] = "if_required"
+        # Stripe takes a discount, or asks for a code, never both.
+        if beginning.code:
+            params["discounts"] = [{"promotion_code": beginning.code}]
+        elif beginning.coupon:
+            params["discounts"] = [{"coupon": beginning.coupon}]
+        elif beginning.asks_for_code:
+            params["allow_promotion_codes"] = True
+        return self._start_session(params, key=key)
 
     def start_card_form(
         self,
@@ -354,9 +365,17 @@ class StripeGateway(ChargeCalls):
     def _subscriptions(self, narrowed: SubscriptionListParams) -> Iterator[SubscriptionSnapshot]:
         with translated():
             # Without a status Stripe leaves out the cancelled ones.
-            listing = self._v1.subscriptions.list(narrowed | {"status": "all", "limit": _PAGE})
+            listing = self._v1.subscriptions.list(
+                narrowed | {"status": "all", "limit": _PAGE, "expand": ["data.discounts.source.coupon"]}
+            )
             for row in listing.auto_paging_iter():
                 yield snapshots.subscription(self._whole(_plain(row)))
+
+    def _next_amounts(self, subscriptions: tuple[SubscriptionSnapshot, ...]) -> dict[str, int]:
+        """Ask what comes next where something is let off: only Stripe knows what of it is left by then."""
+        asked = (theirs for theirs in subscriptions if theirs.discounts and theirs.status in _CHARGED)
+        answers = ((theirs.id, self.next_charge(subscription=theirs.id)) for theirs in asked)
+        return {name: charge.amount for name, charge in answers if charge is not None}
 
     def _whole(self, subscription: dict[str, Any]) -> dict[str, Any]:
         """Fetch the items that did not fit into the first page."""
@@ -403,3 +422,12 @@ class StripeGateway(ChargeCalls):
             "setup_intent": self._v1.setup_intents.retrieve,
             "subscription": self._v1.subscriptions.retrieve,
         }
+
+
+def _contract(beginning: Beginning, *, reader: str) -> SessionCreateParamsSubscriptionData:
+    contract: SessionCreateParamsSubscriptionData = {"metadata": {"reader_id": reader}}
+    if beginning.trial_days:
+        contract["trial_period_days"] = beginning.trial_days
+        if not beginning.trial_needs_card:
+            contract["trial_settings"] = {"end_behavior": {"missing_payment_method": "cancel"}}
+    return contract

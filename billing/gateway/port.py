@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from billing.gateway.goods import Goods
 from billing.snapshots import (
     Access,
     CheckoutSnapshot,
@@ -39,7 +40,21 @@ class NextCharge:
     at: datetime | None
 
 
-class Gateway(Protocol):
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """How a subscription begins: with a trial, with a coupon, with a code that was typed, or as it goes on."""
+
+    trial_days: int = 0
+    trial_needs_card: bool = True  # without one the trial ends as it is
+    coupon: str = ""
+    code: str = ""  # Stripe's id; it takes the coupon's place
+    asks_for_code: bool = False  # where neither is given
+
+
+AS_IT_GOES_ON = Beginning()
+
+
+class Gateway(Goods, Protocol):
     """What billing may ask of Stripe.
 
     Every write takes the caller's idempotency `key`. Every call to Stripe ends within ten seconds and raises only
@@ -98,7 +113,7 @@ class Gateway(Protocol):
         return_url: str,
         cancel_url: str,
         key: str,
-        trial_days: int = 0,
+        beginning: Beginning = AS_IT_GOES_ON,
     ) -> CheckoutSnapshot:
         """Open a hosted Checkout for a subscription. `price` is Stripe's id."""
         ...

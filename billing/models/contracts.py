@@ -129,6 +129,14 @@ class Subscription(models.Model):
         null=True, blank=True, help_text=_("Since then it gives nothing, because its money went back.")
     )
     withdrawn_because = models.CharField(max_length=20, blank=True)
+    without_card = models.CharField(
+        max_length=40, blank=True, help_text=_("What a trial does at its end where no card is on file.")
+    )
+    discount = models.CharField(max_length=200, blank=True)
+    discount_ends_at = models.DateTimeField(null=True, blank=True)
+    next_amount = models.BigIntegerField(
+        null=True, blank=True, help_text=_("What Stripe says comes next, where the list price does not tell.")
+    )
     created_at = models.DateTimeField()
     synced_at = models.DateTimeField()
     proven_at = models.DateTimeField(

@@ -77,6 +77,7 @@ class CheckoutAttempt(models.Model):
         max_length=80, unique=True, help_text=_("Idempotency key and public name of the attempt.")
     )
     return_url = models.URLField(max_length=1000)
+    code = models.CharField(max_length=80, blank=True, help_text=_("Stripe's id of the code that was typed."))
     session_id = models.CharField(max_length=120, blank=True, db_index=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     leased_until = models.DateTimeField(

@@ -38,6 +38,15 @@ class Price(models.Model):
     interval_count = models.PositiveSmallIntegerField(default=1)
     trial_days = models.PositiveSmallIntegerField(default=0)
     tax_behavior = models.CharField(max_length=20, blank=True, help_text=_("Stripe's word."))
+    trial_needs_card = models.BooleanField(default=True)
+    intro = models.CharField(
+        max_length=80, blank=True, help_text=_("Stripe's coupon for whoever never subscribed.")
+    )
+    intro_percent_off = models.DecimalField(max_digits=5, decimal_places=2, null=True, blank=True)
+    intro_amount_off = models.BigIntegerField(null=True, blank=True)
+    intro_months = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text=_("Empty: the first payment only.")
+    )
 
     class Meta:
         ordering = ("plan", "unit_amount")

@@ -112,7 +112,7 @@ def create_price(world: World, params: Params) -> Obj:
             "custom_unit_amount": None,
             "livemode": False,
             "lookup_key": params.get("lookup_key") or None,
-            "metadata": params.get("metadata", {}),
+            "metadata": merged_metadata({}, params.get("metadata")),
             "nickname": params.get("nickname") or None,
             "product": _product_of(world, params),
             "recurring": _recurring(params.get("recurring")),
@@ -184,6 +184,13 @@ def update_price(world: World, params: Params, price: str) -> Obj:
     found = world.store.get("price", price)
     if params.get("lookup_key") and params["lookup_key"] != found["lookup_key"]:
         _free_lookup_key(world, params)
+    if (
+        params.get("active") is False
+        and world.store.get("product", found["product"])["default_price"] == price
+    ):
+        raise ApiError(
+            "This price cannot be archived because it is the default price of its product.", param="active"
+        )
     with world.changing(found, "price.updated"):
         if "active" in params:
             found["active"] = params["active"]

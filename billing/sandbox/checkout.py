@@ -35,7 +35,7 @@ def create(world: World, params: Params) -> Obj:
     lines = _line_items(world, params, mode)
     if customer and mode == "subscription":
         currencies.refuse_mixed(world, customer, lines[0]["currency"])
-    coupon = _coupon(world, params)
+    coupon = _coupon(world, params, lines)
     session = _new_session(world, params, customer, lines)
     session["_coupon"] = coupon
     session["automatic_tax"]["enabled"] = taxes.asked_for(params, customer)
@@ -107,13 +107,26 @@ def _line_item(world: World, entry: Params, *, param: str) -> Obj:
     }
 
 
-def _coupon(world: World, params: Params) -> list[str | None] | None:
+def _check_currency(customer: Obj | None, lines: list[Obj]) -> None:
+    """Refuse a second currency: Stripe keeps a customer to the first one."""
+    locked = customer["currency"] if customer else None
+    if locked and any(line["currency"] != locked for line in lines):
+        raise ApiError(
+            "You cannot combine currencies on a single customer. This customer has had a subscription, coupon, or "
+            f"invoice item with currency {locked}.",
+            param="line_items",
+        )
+
+
+def _coupon(world: World, params: Params, lines: list[Obj]) -> list[str | None] | None:
     given = params.get("discounts") or []
     if not given:
         return None
     if params.get("allow_promotion_codes"):
         raise ApiError("You may only specify one of these parameters: allow_promotion_codes, discounts.")
     coupon, code = discounts.coupon_of(world, given[0], param="discounts[0]")
+    prices = [line["price"] for line in lines]
+    discounts.check_fit(world, coupon, code, customer=params.get("customer"), prices=prices)
     return [coupon["id"], code["id"] if code else None]
 
 
@@ -240,6 +253,12 @@ def use_promotion_code(world: World, session: Obj, text: str) -> bool:
     """Apply a code that was typed into the page; tell whether it is good."""
     code = discounts.code_named(world, text)
     if code is None or not session["allow_promotion_codes"]:
+        return False
+    coupon = world.store.get("coupon", code["promotion"]["coupon"])
+    prices = [line["price"] for line in session["_line_items"]]
+    try:
+        discounts.check_fit(world, coupon, code, customer=session["customer"], prices=prices)
+    except ApiError:
         return False
     session["_coupon"] = [code["promotion"]["coupon"], code["id"]]
     _add_up(world, session)

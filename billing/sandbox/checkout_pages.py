@@ -94,6 +94,9 @@ class CheckoutPages:
                 "tax_exempt": "none",
                 "tax_ids": [],
             }
+        if request.form.get("action") == "without_card" and not completion.needs_card(session):
+            completion.complete(self._world, session, None, expires=None, confirmed=False)
+            return html.redirect(_success_url(session))
         card = _typed_card(request)
         if card.test is None or card.problem:
             return self._form(session, problem=card.problem, status=400)
@@ -142,6 +145,7 @@ class CheckoutPages:
             email=(session["customer_details"] or {}).get("email", ""),
             asks_email=session["mode"] != "setup" and not session["customer_details"],
             asks_code=bool(session["allow_promotion_codes"]),
+            needs_card=completion.needs_card(session),
             trial=bool(session["_trial_end"]),
             cancel_url=session["cancel_url"] or "",
             button={"subscription": "Subscribe", "setup": "Save card"}.get(session["mode"], "Pay"),

@@ -15,9 +15,9 @@ from .world import World
 
 
 def complete(
-    world: World, session: Obj, card: TestCard, *, expires: tuple[int, int] | None, confirmed: bool
+    world: World, session: Obj, card: TestCard | None, *, expires: tuple[int, int] | None, confirmed: bool
 ) -> Answer | Decline:
-    """Try to complete an open session with a card, its holder being there.
+    """Try to complete an open session with a card, its holder being there; without one where none is needed.
 
     Only `Answer.APPROVED` completes it. Anything else leaves no subscription, customer or payment behind; in mode
     `setup` the setup intent keeps the refusal.
@@ -26,6 +26,8 @@ def complete(
     """
     if session["status"] != "open":
         raise ApiError("This Checkout Session is no longer open.")
+    if card is None:
+        return _complete_without_card(world, session)
     answer = _ask(world, session, card, confirmed=confirmed)
     if answer is not Answer.APPROVED:
         if session["mode"] == "setup" and isinstance(answer, Decline):
@@ -35,11 +37,29 @@ def complete(
     method = new_card(world, card, expires=expires, email=(session["customer_details"] or {}).get("email"))
     _take_customer(world, session)
     _FINISH[session["mode"]](world, session, method)
+    _close(world, session)
+    return answer
+
+
+def needs_card(session: Obj) -> bool:
+    """Tell whether a session cannot be completed without a card."""
+    return session["payment_method_collection"] != "if_required" or bool(session["amount_total"])
+
+
+def _complete_without_card(world: World, session: Obj) -> Answer:
+    if needs_card(session):
+        raise ApiError("This Checkout Session needs a payment method.")
+    _take_customer(world, session)
+    _finish_subscription(world, session, None)
+    _close(world, session)
+    return Answer.APPROVED
+
+
+def _close(world: World, session: Obj) -> None:
     session["status"] = "complete"
     session["url"] = None
     world.store.touch()
     world.emit("checkout.session.completed", session)
-    return answer
 
 
 def _ask(world: World, session: Obj, card: TestCard, *, confirmed: bool) -> Answer | Decline:
@@ -65,15 +85,16 @@ def _take_customer(world: World, session: Obj) -> None:
     world.emit("customer.created", customer)
 
 
-def _finish_subscription(world: World, session: Obj, method: Obj) -> None:
-    attach_to(world, method, session["customer"], set_up=True)
+def _finish_subscription(world: World, session: Obj, method: Obj | None) -> None:
+    if method is not None:
+        attach_to(world, method, session["customer"], set_up=True)
     data = session["_data"]["subscription"]
     trial_end = session["_trial_end"]
     subscription = lifecycle.new_subscription(
         world,
         customer=session["customer"],
         items=[(line["price"], line["quantity"]) for line in session["_line_items"]],
-        method=method["id"],
+        method=method["id"] if method else None,
         trial_end=max(trial_end, world.now() + 1) if trial_end else None,
         metadata=data.get("metadata"),
         missing_payment_method=missing_card_wish(data),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_UP, Decimal
+
 from .clock import add_interval
 from .errors import ApiError, missing, parameter_missing
 from .params import Params, merged_metadata
+from .rendering import included
 from .routes import PAGED, route
-from .store import Obj, page, within
+from .store import Obj, Store, page, within
 from .world import World
 
 
@@ -14,8 +17,12 @@ def create_coupon(world: World, params: Params) -> Obj:
     """Make a coupon."""
     if ("percent_off" in params) == ("amount_off" in params):
         raise ApiError("You must pass exactly one of `percent_off` or `amount_off`.", param="percent_off")
+    if "amount_off" in params and "currency" not in params:
+        raise parameter_missing("currency")
+    if (params.get("duration") == "repeating") != ("duration_in_months" in params):
+        raise ApiError("`duration_in_months` goes with the duration `repeating`.", param="duration_in_months")
     identifier = params.get("id") or world.ids.token(length=8)
-    if world.store.find("coupon", identifier):
+    if (world.store.find("coupon", identifier) or {"_deleted": True}).get("_deleted") is not True:
         raise ApiError("Coupon already exists.", code="resource_already_exists", param="id")
     coupon = world.store.add(
         {
@@ -34,6 +41,7 @@ def create_coupon(world: World, params: Params) -> Obj:
             "redeem_by": params.get("redeem_by"),
             "times_redeemed": 0,
             "valid": True,
+            "_products": params.get("applies_to", {}).get("products", []),
         }
     )
     world.emit("coupon.created", coupon)
@@ -62,6 +70,7 @@ def delete_coupon(world: World, _: Params, coupon: str) -> Obj:
 
 
 def list_coupons(world: World, params: Params) -> Obj:
+    _switch_off(world)
     rows = [
         coupon
         for coupon in world.store.all("coupon")
@@ -76,12 +85,17 @@ def create_promotion_code(world: World, params: Params) -> Obj:
     if not coupon:
         raise parameter_missing("promotion[coupon]")
     world.store.get("coupon", coupon, param="promotion[coupon]")
+    text = params.get("code") or world.ids.token(length=8).upper()
+    _free_text(world, text)
+    if params.get("expires_at", world.now() + 1) <= world.now():
+        raise ApiError("The `expires_at` timestamp must be in the future.", param="expires_at")
+    restrictions = params.get("restrictions", {})
     code = world.store.add(
         {
             "id": world.ids.new("promo"),
             "object": "promotion_code",
             "active": params.get("active", True),
-            "code": params.get("code") or world.ids.token(length=8).upper(),
+            "code": text,
             "created": world.now(),
             "customer": params.get("customer"),
             "expires_at": params.get("expires_at"),
@@ -90,9 +104,9 @@ def create_promotion_code(world: World, params: Params) -> Obj:
             "metadata": params.get("metadata", {}),
             "promotion": {"type": "coupon", "coupon": coupon},
             "restrictions": {
-                "first_time_transaction": False,
-                "minimum_amount": None,
-                "minimum_amount_currency": None,
+                "first_time_transaction": restrictions.get("first_time_transaction", False),
+                "minimum_amount": restrictions.get("minimum_amount"),
+                "minimum_amount_currency": restrictions.get("minimum_amount_currency"),
             },
             "times_redeemed": 0,
         }
@@ -107,13 +121,23 @@ def retrieve_promotion_code(world: World, _: Params, promotion_code: str) -> Obj
 
 def update_promotion_code(world: World, params: Params, promotion_code: str) -> Obj:
     found = world.store.get("promotion_code", promotion_code)
+    if params.get("active") and not found["active"]:
+        _free_text(world, found["code"])
+        if not _has_room(found, until="expires_at", now=world.now()):
+            raise ApiError("This promotion code has expired or is used up.", param="active")
     with world.changing(found, "promotion_code.updated"):
         found["active"] = params.get("active", found["active"])
         found["metadata"] = merged_metadata(found["metadata"], params.get("metadata"))
     return found
 
 
+def _free_text(world: World, text: str) -> None:
+    if code_named(world, text) is not None:
+        raise ApiError("An active promotion code with this code already exists.", param="code")
+
+
 def list_promotion_codes(world: World, params: Params) -> Obj:
+    _switch_off(world)
     rows = [
         code
         for code in world.store.all("promotion_code")
@@ -127,8 +151,25 @@ def list_promotion_codes(world: World, params: Params) -> Obj:
 def code_named(world: World, text: str) -> Obj | None:
     """Return the active promotion code that a reader typed, if there is one."""
     wanted = text.strip().casefold()
+    _switch_off(world)
     codes = world.store.all("promotion_code")
     return next((code for code in codes if code["active"] and code["code"].casefold() == wanted), None)
+
+
+def _switch_off(world: World) -> None:
+    """Take off what has run out: Stripe does so by itself."""
+    for code in world.store.all("promotion_code"):
+        if code["active"] and not _has_room(code, until="expires_at", now=world.now()):
+            code["active"] = False
+    for coupon in world.store.all("coupon"):
+        coupon["valid"] = coupon["valid"] and _has_room(coupon, until="redeem_by", now=world.now())
+
+
+def _has_room(redeemed: Obj, *, until: str, now: int) -> bool:
+    """Tell whether a coupon or a code may be redeemed once more."""
+    if redeemed[until] is not None and redeemed[until] <= now:
+        return False
+    return redeemed["max_redemptions"] is None or redeemed["times_redeemed"] < redeemed["max_redemptions"]
 
 
 def coupon_of(world: World, given: Params, *, param: str) -> tuple[Obj, Obj | None]:
@@ -136,6 +177,7 @@ def coupon_of(world: World, given: Params, *, param: str) -> tuple[Obj, Obj | No
 
     :raises ApiError: there is none, or it cannot be used any more.
     """
+    _switch_off(world)
     code = None
     identifier = given.get("coupon")
     if "promotion_code" in given:
@@ -146,15 +188,32 @@ def coupon_of(world: World, given: Params, *, param: str) -> tuple[Obj, Obj | No
     coupon = world.store.find("coupon", identifier)
     if coupon is None:
         raise missing("coupon", str(identifier), param=param)
-    if not _redeemable(coupon, now=world.now()):
+    if not coupon["valid"]:
         raise ApiError(f"Coupon expired: {identifier}", code="coupon_expired", param=param)
     return coupon, code
 
 
-def _redeemable(coupon: Obj, *, now: int) -> bool:
-    if not coupon["valid"] or (coupon["redeem_by"] or now) < now:
-        return False
-    return coupon["max_redemptions"] is None or coupon["times_redeemed"] < coupon["max_redemptions"]
+def check_fit(
+    world: World, coupon: Obj, code: Obj | None, *, customer: str | None, prices: list[Obj]
+) -> None:
+    """Refuse what cannot be used for these prices, or not by this customer.
+
+    :raises ApiError: it cannot.
+    """
+    if coupon["currency"] and any(price["currency"] != coupon["currency"] for price in prices):
+        raise ApiError("The coupon's currency is not the one of these prices.", param="discounts")
+    if coupon.get("_products") and not any(price["product"] in coupon.get("_products") for price in prices):
+        raise ApiError("The coupon is not good for any of these products.", param="discounts")
+    if code is None:
+        return
+    if code["customer"] not in {None, customer}:
+        raise ApiError("This promotion code belongs to another customer.", param="discounts")
+    paid = (invoice for invoice in world.store.all("invoice") if invoice["amount_paid"])
+    if code["restrictions"]["first_time_transaction"] and any(one["customer"] == customer for one in paid):
+        raise ApiError(
+            "This promotion code cannot be redeemed because the associated customer has prior transactions.",
+            param="discounts",
+        )
 
 
 def grant(world: World, coupon: Obj, code: Obj | None, *, customer: str, subscription: str) -> str:
@@ -188,21 +247,32 @@ def grant(world: World, coupon: Obj, code: Obj | None, *, customer: str, subscri
 def reduction(coupon: Obj, *, subtotal: int) -> int:
     """Return what a coupon takes off; never more than there is."""
     if coupon["percent_off"] is not None:
-        return round(max(0, subtotal) * float(coupon["percent_off"]) / 100)
+        off = Decimal(max(0, subtotal)) * Decimal(str(coupon["percent_off"])) / 100
+        return int(off.quantize(Decimal(1), rounding=ROUND_HALF_UP))
     return min(max(0, subtotal), int(coupon["amount_off"]))
 
 
-def amounts(world: World, discounts: list[str], *, subtotal: int) -> list[Obj]:
-    """Return what each discount takes off a subtotal, one after the other."""
-    left, found = subtotal, []
+def amounts(world: World, discounts: list[str], *, lines: list[Obj], at: int) -> list[Obj]:
+    """Return what each discount takes off these lines at a moment, one after the other."""
+    left, found = sum(line["amount"] for line in lines), []
     for identifier in discounts:
         discount = world.store.get("discount", identifier)
-        if discount["end"] is not None and discount["end"] <= world.now():
+        if discount["end"] is not None and discount["end"] <= at:
             continue
-        amount = reduction(world.store.get("coupon", discount["source"]["coupon"]), subtotal=left)
+        coupon = world.store.get("coupon", discount["source"]["coupon"])
+        amount = reduction(coupon, subtotal=min(left, _good_for(coupon, lines)))
         found.append({"amount": amount, "discount": identifier})
         left -= amount
     return found
+
+
+def _good_for(coupon: Obj, lines: list[Obj]) -> int:
+    products = coupon.get("_products")
+    return sum(
+        line["amount"]
+        for line in lines
+        if not products or line["pricing"]["price_details"]["product"] in products
+    )
 
 
 def use_once(world: World, invoice: Obj) -> None:
@@ -222,8 +292,14 @@ def _is_spent(world: World, identifier: str) -> bool:
     return bool(world.store.get("coupon", discount["source"]["coupon"])["duration"] == "once")
 
 
+@included("coupon", "applies_to")
+def _applies_to(_store: Store, coupon: Obj) -> Obj | None:
+    return {"products": list(coupon.get("_products"))} if coupon.get("_products") else None
+
+
 _COUPON = (
-    "id percent_off amount_off currency duration duration_in_months max_redemptions metadata name redeem_by"
+    "id percent_off amount_off currency duration duration_in_months max_redemptions metadata name redeem_by "
+    "applies_to"
 )
 
 ROUTES = (
@@ -238,7 +314,7 @@ ROUTES = (
         "POST /v1/promotion_codes",
         create_promotion_code,
         schema="PromotionCodeCreateParams",
-        understood="promotion code active customer expires_at max_redemptions metadata",
+        understood="promotion code active customer expires_at max_redemptions metadata restrictions",
     ),
     route(
         "GET /v1/promotion_codes",

@@ -150,7 +150,7 @@ def preview_renewal(world: World, subscription: Obj) -> Obj:
     before = lifecycle.period_of(subscription)
     period = (before[1], lifecycle.next_period_end(world, subscription, after=before[1]))
     lines = [*subscription["_pending_lines"], *lifecycle.lines_for(world, subscription, period=period)]
-    invoice = draft(world, subscription, lines, reason="upcoming", period=before)
+    invoice = draft(world, subscription, lines, reason="upcoming", period=before, at=before[1])
     invoice["id"] = world.ids.new("upcoming_in")
     invoice["created"] = before[1]
     invoice["next_payment_attempt"] = before[1] + world.policy.draft_seconds

@@ -91,8 +91,16 @@ def _line(
     }
 
 
-def draft(world: World, subscription: Obj, lines: list[Obj], *, reason: str, period: tuple[int, int]) -> Obj:
-    """Return a draft invoice that is not kept yet: a preview keeps it never, `keep` keeps it."""
+def draft(
+    world: World,
+    subscription: Obj,
+    lines: list[Obj],
+    *,
+    reason: str,
+    period: tuple[int, int],
+    at: int | None = None,
+) -> Obj:
+    """Return a draft invoice that is not kept yet: a preview keeps it never, `keep` keeps it. `at` is when it comes."""
     customer = world.store.get("customer", subscription["customer"])
     invoice: Obj = {
         "id": "",
@@ -191,13 +199,14 @@ def draft(world: World, subscription: Obj, lines: list[Obj], *, reason: str, per
         "total_taxes": [],
         "webhooks_delivered_at": None,
     }
-    _add_up(world, invoice)
+    _add_up(world, invoice, at=world.now() if at is None else at)
     return invoice
 
 
-def _add_up(world: World, invoice: Obj) -> None:
-    subtotal = sum(line["amount"] for line in invoice["lines"]["data"])
-    taken_off = discounts.amounts(world, invoice["discounts"], subtotal=subtotal)
+def _add_up(world: World, invoice: Obj, *, at: int) -> None:
+    lines = invoice["lines"]["data"]
+    subtotal = sum(line["amount"] for line in lines)
+    taken_off = discounts.amounts(world, invoice["discounts"], lines=lines, at=at)
     total = subtotal - sum(entry["amount"] for entry in taken_off)
     invoice["total_discount_amounts"] = taken_off
     invoice["subtotal"] = invoice["subtotal_excluding_tax"] = subtotal

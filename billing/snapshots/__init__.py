@@ -1,4 +1,7 @@
-"""Stripe's objects as frozen values (`values`), and the only parser of its JSON (`parsing`). Standard library only."""
+"""Stripe's objects as frozen values (`values`), the only parser of its JSON (`parsing`); what is sold (`goods`).
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,19 @@ from billing.snapshots.charges import (
     DisputeSnapshot,
     RefundSnapshot,
     WarningSnapshot,
+)
+from billing.snapshots.goods import (
+    CodeSnapshot,
+    CodeTerms,
+    CouponSnapshot,
+    CouponTerms,
+    PriceTerms,
+    ProductFields,
+    ProductSnapshot,
+    Welcome,
+    code,
+    coupon,
+    product,
 )
 from billing.snapshots.parsing import (
     card,
@@ -28,6 +44,7 @@ from billing.snapshots.values import (
     CheckoutSnapshot,
     CustomerPicture,
     CustomerSnapshot,
+    DiscountSnapshot,
     EventSnapshot,
     InvoiceSnapshot,
     ItemSnapshot,
@@ -41,20 +58,31 @@ __all__ = [
     "CardSnapshot",
     "ChargeSnapshot",
     "CheckoutSnapshot",
+    "CodeSnapshot",
+    "CodeTerms",
+    "CouponSnapshot",
+    "CouponTerms",
     "CustomerPicture",
     "CustomerSnapshot",
+    "DiscountSnapshot",
     "DisputeSnapshot",
     "EventSnapshot",
     "InvoiceSnapshot",
     "ItemSnapshot",
     "PriceSnapshot",
+    "PriceTerms",
+    "ProductFields",
+    "ProductSnapshot",
     "RefundSnapshot",
     "Status",
     "SubscriptionSnapshot",
     "WarningSnapshot",
+    "Welcome",
     "card",
     "charge",
     "checkout",
+    "code",
+    "coupon",
     "customer",
     "dispute",
     "event",
@@ -64,6 +92,7 @@ __all__ = [
     "moment",
     "payment_intent_of",
     "price",
+    "product",
     "refund",
     "subscription",
     "warning",

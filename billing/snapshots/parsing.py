@@ -15,6 +15,7 @@ from billing.snapshots.values import (
     CardSnapshot,
     CheckoutSnapshot,
     CustomerSnapshot,
+    DiscountSnapshot,
     EventSnapshot,
     InvoiceSnapshot,
     ItemSnapshot,
@@ -65,6 +66,22 @@ def subscription(data: Mapping[str, Any]) -> SubscriptionSnapshot:
         created_at=created_at,
         cancel_reason=(data.get("cancellation_details") or {}).get("reason") or "",
         livemode=data.get("livemode"),
+        without_card=((data.get("trial_settings") or {}).get("end_behavior") or {}).get(
+            "missing_payment_method"
+        )
+        or "",
+        discounts=tuple(discount(row) for row in data.get("discounts") or ()),
+    )
+
+
+def discount(data: object) -> DiscountSnapshot:
+    """Read a discount; of a bare id nothing is known but that it is there."""
+    if not isinstance(data, Mapping):
+        return DiscountSnapshot(name="", ends_at=None)
+    coupon = (data.get("source") or {}).get("coupon")
+    return DiscountSnapshot(
+        name=(coupon.get("name") or "") if isinstance(coupon, Mapping) else "",
+        ends_at=_moment_or_none(data.get("end")),
     )
 
 
@@ -166,6 +183,7 @@ def price(data: Mapping[str, Any]) -> PriceSnapshot:
     recurring = data.get("recurring") or {}
     product = data["product"] if isinstance(data["product"], Mapping) else {"id": data["product"]}
     metadata = product.get("metadata") or {}
+    own = data.get("metadata") or {}
     return PriceSnapshot(
         id=data["id"],
         slug=data.get("lookup_key") or "",
@@ -174,12 +192,15 @@ def price(data: Mapping[str, Any]) -> PriceSnapshot:
         currency=data["currency"],
         interval=recurring.get("interval") or "",
         interval_count=recurring.get("interval_count") or 1,
-        trial_days=recurring.get("trial_period_days") or 0,
+        trial_days=_days(own.get("trial_days")) or recurring.get("trial_period_days") or 0,
+        trial_needs_card=own.get("trial_card") != "if_needed",
+        intro=own.get("intro") or "",
+        replaces=own.get("replaces") or "",
         product=product["id"],
         product_name=product.get("name") or "",
         product_description=product.get("description") or "",
         product_active=bool(product.get("active")),
-        unlocks=tuple(dict.fromkeys(_WORD.findall(metadata.get("unlocks") or ""))),
+        unlocks=words_of(metadata.get("unlocks")),
         livemode=bool(data.get("livemode")),
         tax_behavior=data.get("tax_behavior") or "",
     )
@@ -230,12 +251,18 @@ def id_of(value: object) -> str | None:
     return found if isinstance(found, str) and found else None
 
 
+def words_of(text: str | None) -> tuple[str, ...]:
+    """Read the words of a list that somebody typed, each once."""
+    return tuple(dict.fromkeys(_WORD.findall(text or "")))
+
+
 def moment(seconds: float) -> datetime:
     """Read Stripe's seconds as aware UTC."""
     return datetime.fromtimestamp(seconds, tz=UTC)
 
 
 _WORD = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
+_DAYS = re.compile(r"[0-9]{1,3}")
 _TYPE = re.compile(r"[a-z0-9_.]{1,120}")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 # Some objects bear names that an account's owner chose: plans, products, coupons.
@@ -274,6 +301,10 @@ def _sound_mode(value: object) -> bool:
 
 def _word(value: object) -> str:
     return value if isinstance(value, str) and _WORD.fullmatch(value) else ""
+
+
+def _days(text: str | None) -> int:
+    return int(text) if text and _DAYS.fullmatch(text) else 0
 
 
 def _needs_action(intent: Mapping[str, Any]) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -107,6 +108,14 @@ class ItemSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class DiscountSnapshot:
+    """What a subscription is let off; the name is known where its coupon is expanded."""
+
+    name: str
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class SubscriptionSnapshot:
     """A subscription as Stripe sees it."""
 
@@ -130,6 +139,10 @@ class SubscriptionSnapshot:
     created_at: datetime
     cancel_reason: str = ""  # cancellation_requested, payment_failed, payment_disputed
     livemode: bool | None = None
+    without_card: str = (
+        ""  # what a trial does at its end where no card is on file: cancel, pause, create_invoice
+    )
+    discounts: tuple[DiscountSnapshot, ...] = ()
 
     @property
     def period_ends_at(self) -> datetime | None:
@@ -179,6 +192,9 @@ class CustomerPicture:
         """All that was given back."""
         return tuple(refund for charge in self.charges for refund in charge.refunds)
 
+    # What comes next, by subscription, for those of which the list price does not tell it.
+    next_amounts: Mapping[str, int] = field(default_factory=dict)
+
     def card_for(self, subscription: SubscriptionSnapshot) -> CardSnapshot | None:
         """Return the card that the subscription's next invoice is charged to, where it is on file."""
         wanted = subscription.default_card or self.customer.default_card
@@ -204,6 +220,10 @@ class PriceSnapshot:
     unlocks: tuple[str, ...]  # from the product's metadata; empty: not ours
     livemode: bool
     tax_behavior: str = ""  # inclusive, exclusive, unspecified
+    # From the price's own metadata:
+    trial_needs_card: bool = True
+    intro: str = ""  # the coupon for whoever never subscribed
+    replaces: str = ""  # the price whose name this one took over
 
 
 @dataclass(frozen=True, slots=True)

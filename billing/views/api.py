@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import ValidationError
@@ -16,7 +17,7 @@ from rest_framework.views import APIView
 from accounts import clock
 from accounts.authentication import IsReader
 from accounts.models import User
-from billing import cards, catalogue, gateway, invoices, outlook, subscribing
+from billing import cards, gateway, invoices, offers, outlook, subscribing
 from billing.errors import CursorUnknown
 from billing.serializers import (
     AddressSerializer,
@@ -27,8 +28,12 @@ from billing.serializers import (
     SubscriptionRequestSerializer,
     SubscriptionStateSerializer,
 )
+from billing.views import typed
 
 _REFUSED = OpenApiResponse(description="A problem; `remedies` say what is needed instead, nearest first.")
+_NOT_TO_BE_HAD = OpenApiResponse(
+    description="A problem: the price is not on sale, or the code gives nothing."
+)
 _NOTHING = OpenApiResponse(
     description="A problem: there is no subscription (or card) in the state that this needs."
 )
@@ -42,13 +47,32 @@ class PlansView(APIView):
     @extend_schema(
         operation_id="plans_list",
         summary="Plans on sale",
-        parameters=[OpenApiParameter("product", str, description="Only plans that open this product.")],
-        responses=PlansSerializer,
+        parameters=[
+            OpenApiParameter("product", str, description="Only plans that open this product."),
+            OpenApiParameter(
+                "currency",
+                str,
+                description="One of `currencies`. Without it the reader's languages decide. Who has paid before "
+                "is kept to that currency, whatever is asked for.",
+            ),
+        ],
+        responses={200: PlansSerializer, 400: OpenApiResponse(description="A currency that is not offered.")},
     )
     def get(self, request: Request) -> Response:
         """Answer with the plans on sale, cheapest price first."""
-        product = request.query_params.get("product")
-        return Response(PlansSerializer({"plans": catalogue.on_sale(product=product)}).data)
+        currency = request.query_params.get("currency", "").lower()
+        found = offers.to(
+            request.user if isinstance(request.user, User) else None,
+            product=request.query_params.get("product"),
+            currency=currency,
+            languages=request.META.get("HTTP_ACCEPT_LANGUAGE", ""),
+        )
+        if currency and not offers.is_offered(currency):
+            listed = ", ".join(found.currencies) or "-"
+            raise ValidationError(
+                {"currency": [_("Not offered. There are: %(listed)s.") % {"listed": listed}]}
+            )
+        return Response(PlansSerializer(found).data)
 
 
 class CheckoutView(APIView):
@@ -61,7 +85,7 @@ class CheckoutView(APIView):
         summary="Start Checkout",
         description="Asked again, or in parallel, it answers with the one open Checkout of this reader.",
         request=CheckoutRequestSerializer,
-        responses={201: AddressSerializer, 409: _REFUSED},
+        responses={201: AddressSerializer, 400: _NOT_TO_BE_HAD, 409: _REFUSED},
     )
     def post(self, request: Request) -> Response:
         """Open Checkout for a price."""
@@ -70,6 +94,7 @@ class CheckoutView(APIView):
             _reader(request),
             price=wish["price"],
             return_url=wish["return_url"],
+            code=typed.code(request, wish.get("code", ""), reader=_reader(request)),
             gateway=gateway.default(),
             now=clock.now(),
         )

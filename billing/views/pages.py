@@ -18,11 +18,22 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import clock
 from accounts.models import User
-from billing import cards, catalogue, gateway, invoices, links, outlook, subscribing, waiting
+from billing import cards, codes, gateway, invoices, links, offers, outlook, subscribing, waiting
 from billing.cards import Stored
-from billing.errors import NothingToDo, NotOnSale, SaleRefused, StripeGone, StripeRefused, StripeTrouble
+from billing.codes import Code
+from billing.errors import (
+    CodeRefused,
+    NothingToDo,
+    NotOnSale,
+    SaleRefused,
+    StripeGone,
+    StripeRefused,
+    StripeTrouble,
+)
+from billing.offers import Offers
 from billing.outlook import Outlook
 from billing.subscribing import Arrival
+from billing.views import typed
 
 _ASK_AGAIN_AFTER = 2  # seconds, while a payment is being confirmed
 
@@ -39,7 +50,7 @@ def subscription(request: HttpRequest) -> HttpResponse:
         "states": states,
         "invoices": page.lines,
         "more_invoices": page.next,
-        "plans": () if any(state.is_open for state in states) else catalogue.on_sale(),
+        "plans": () if any(state.is_open for state in states) else _offers(request).plans,
     }
     return render(request, "billing/subscription.html", context)
 
@@ -53,13 +64,47 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     reader = _reader(request)
     attempt = subscribing.attempt_of(reader, request.GET.get("attempt", ""))
     product = request.GET.get("product") or (attempt.price.plan.unlocks[0] if attempt else None)
+    code, problem = _typed_code(request)
+    found = _offers(request, product=product, code=code)
+    if code is not None and not any(price.code for offer in found.plans for price in offer.prices):
+        problem = problem or _("This code is not for these subscriptions.")
     context = {
         "state": outlook.of(reader, now=clock.now()),
-        "plans": catalogue.on_sale(product=product) or catalogue.on_sale(),
+        "plans": found.plans,
+        "currency": found.currency,
+        "currencies": found.currencies if len(found.currencies) > 1 else (),
+        "code": request.GET.get("code", "")[:60],
+        "code_problem": problem,
         "product": product or "",
         "return_url": attempt.return_url if attempt else _return_url(request),
     }
     return render(request, "billing/subscribe.html", context)
+
+
+def _offers(request: HttpRequest, *, product: str | None = None, code: Code | None = None) -> Offers:
+    """Return what this reader is offered; everything, where nothing opens `product`."""
+    wish = {
+        "currency": request.GET.get("currency", "").lower(),
+        "languages": request.META.get("HTTP_ACCEPT_LANGUAGE", ""),
+    }
+    found = offers.to(_reader(request), product=product, code=code, **wish)
+    return found if found.plans or product is None else offers.to(_reader(request), code=code, **wish)
+
+
+def _typed_code(request: HttpRequest) -> tuple[Code | None, str]:
+    """Return the code in the address, or what is wrong with it."""
+    reader = _reader(request)
+    customer = subscribing.customer_of(reader)
+    try:
+        text = typed.code(request, request.GET.get("code", ""), reader=reader)
+        if not text:
+            return None, ""
+        mine = customer.stripe_id if customer else ""
+        return codes.find(text, customer=mine, gateway=gateway.default(), now=clock.now()), ""
+    except CodeRefused as refusal:
+        return None, str(refusal)
+    except (StripeTrouble, StripeRefused):
+        return None, _("The code cannot be checked just now. Please try again.")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -184,16 +229,18 @@ def _arrive_from_card_form(request: HttpRequest) -> HttpResponse:
 def _start_checkout(request: HttpRequest) -> HttpResponse:
     return_url = _return_url(request)
     product = request.POST.get("product") or request.GET.get("product") or ""
-    again = links.subscribe(product=product, return_url=return_url)
+    code, currency = request.POST.get("code", ""), request.POST.get("currency", "")
+    again = links.subscribe(product=product, return_url=return_url, code=code, currency=currency)
     try:
         checkout = subscribing.start(
             _reader(request),
             price=request.POST.get("price", ""),
             return_url=return_url,
+            code=typed.code(request, code, reader=_reader(request)),
             gateway=gateway.default(),
             now=clock.now(),
         )
-    except NotOnSale as refusal:
+    except (NotOnSale, CodeRefused) as refusal:
         return _say(request, str(refusal), again)
     except SaleRefused as refusal:
         return _say(

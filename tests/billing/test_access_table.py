@@ -438,7 +438,7 @@ def _mirrored(row: Row) -> Subscription:
         },
     )
     customer = Customer.objects.create(reader=a_reader(), stripe_id="cus_1", created_at=NOON)
-    mirror.write(customer, row.picture, now=NOON)
+    mirror.write(customer, row.picture, policy=Access.KEEP, now=NOON)
     return Subscription.objects.select_related("customer__reader").get()
 
 

@@ -58,12 +58,16 @@ class TestPlans:
                             "interval": "month",
                             "interval_count": 1,
                             "trial_days": 0,
+                            "trial_needs_card": True,
                             "text": "€4.90 a month",
                             "tax_text": "",
+                            "introduction": None,
                         }
                     ],
                 }
-            ]
+            ],
+            "currency": "",
+            "currencies": [],
         }
 
     def test_no_id_of_stripe_is_told(self, client: Client) -> None:
@@ -291,7 +295,7 @@ class TestInvoices:
         market.buy(a_reader())
         assert api.get("/api/v1/invoices").json() == {"invoices": [], "next": None}
 
-    def test_a_cursor_of_somebody_else_opens_nothing(self, api: Client, many: list[str]) -> None:  # noqa: ARG002  they have to be there
+    def test_a_cursor_of_somebody_else_opens_nothing(self, api: Client, many: list[str]) -> None:
         cursor = api.get("/api/v1/invoices").json()["next"]
         other = Client()
         other.force_login(a_reader())

@@ -167,7 +167,7 @@ class _Balance(HTMLParser):
         super().__init__()
         self.open: list[str] = []
 
-    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002  the parser's
+    def handle_starttag(self, tag: str, attrs: object) -> None:
         if tag not in {"br", "img"}:
             self.open.append(tag)
 

@@ -46,7 +46,7 @@ class InProcessClient(stripe.HTTPClient):
         status, answer_headers = answered
         return body.decode(), int(status.split()[0]), Headers(answer_headers)
 
-    def _sleep_time_seconds(self, num_retries: int) -> float:  # noqa: ARG002  the SDK calls it so
+    def _sleep_time_seconds(self, num_retries: int) -> float:
         return 0.0
 
     def close(self) -> None:

@@ -224,6 +224,7 @@ _DELETED = {"delete": (NOT_ME, NOT_ME, ALL)}
 _MORE_THAN_MIRRORED: Mapping[str, Mapping[str, _DESK]] = {
     "accounts_user": {**_EDITED, **_ADDED},
     "auth_group": {**_EDITED, **_ADDED, **_DELETED},
+    "billing_plan": {"state": (NOT_ME, NOT_ME, ALL)},
     "mfa_authenticator": _DELETED,
     "billing_alert": {"close": (NOT_ME, NOT_ME, ALL)},
     "billing_invoice": {"refund": (NOT_ME, NOT_ME, ALL)},

@@ -1,0 +1,151 @@
+"""What is sold, as Stripe has it and as a file may state it: the same values, so that `==` compares the two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from billing.snapshots.parsing import id_of, moment, words_of
+
+
+@dataclass(frozen=True, slots=True)
+class ProductFields:
+    """What a plan says of itself; all of it may change."""
+
+    name: str
+    unlocks: tuple[str, ...]
+    description: str = ""
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTerms:
+    """What a price is; at Stripe none of it ever changes."""
+
+    amount: int
+    currency: str
+    interval: str
+    interval_count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """How a price receives whoever never subscribed: a trial, or a coupon for the beginning. It may change."""
+
+    trial_days: int = 0
+    trial_needs_card: bool = True
+    coupon: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CouponTerms:
+    """What a coupon takes off; at Stripe none of it ever changes. `products` empty: it is good for every plan."""
+
+    duration: str  # once, repeating, forever
+    percent_off: Decimal | None = None
+    amount_off: int | None = None
+    currency: str = ""
+    months: int | None = None
+    products: tuple[str, ...] = ()
+    max_redemptions: int | None = None
+    redeem_by: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTerms:
+    """What a reader's typing of a code gives; at Stripe none of it ever changes."""
+
+    coupon: str
+    max_redemptions: int | None = None
+    expires_at: datetime | None = None
+    first_time: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProductSnapshot:
+    """A product at Stripe; one that unlocks nothing is none of ours."""
+
+    id: str
+    fields: ProductFields
+
+
+@dataclass(frozen=True, slots=True)
+class CouponSnapshot:
+    """A coupon at Stripe; `valid` is Stripe's word for whether it can still be redeemed."""
+
+    id: str
+    name: str
+    terms: CouponTerms
+    valid: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSnapshot:
+    """A promotion code at Stripe. Stripe takes one that has run out, or is used up, off by itself."""
+
+    id: str
+    code: str
+    terms: CodeTerms
+    active: bool
+    times_redeemed: int = 0
+    customer: str = ""  # the only customer who may use it
+    minimum_amount: int | None = None
+    minimum_currency: str = ""
+
+
+def product(data: Mapping[str, Any]) -> ProductSnapshot:
+    """Read a product."""
+    return ProductSnapshot(
+        id=data["id"],
+        fields=ProductFields(
+            name=data.get("name") or "",
+            description=data.get("description") or "",
+            unlocks=tuple(sorted(words_of((data.get("metadata") or {}).get("unlocks")))),
+            active=bool(data.get("active")),
+        ),
+    )
+
+
+def coupon(data: Mapping[str, Any]) -> CouponSnapshot:
+    """Read a coupon; the products that it is narrowed to are known where `applies_to` is expanded."""
+    percent = data.get("percent_off")
+    redeem_by = data.get("redeem_by")
+    return CouponSnapshot(
+        id=data["id"],
+        name=data.get("name") or "",
+        valid=bool(data.get("valid")),
+        terms=CouponTerms(
+            duration=data["duration"],
+            percent_off=None if percent is None else Decimal(str(percent)).normalize(),
+            amount_off=data.get("amount_off"),
+            currency=data.get("currency") or "",
+            months=data.get("duration_in_months"),
+            products=tuple(sorted((data.get("applies_to") or {}).get("products") or ())),
+            max_redemptions=data.get("max_redemptions"),
+            redeem_by=None if redeem_by is None else moment(redeem_by),
+        ),
+    )
+
+
+def code(data: Mapping[str, Any]) -> CodeSnapshot:
+    """Read a promotion code."""
+    restrictions = data.get("restrictions") or {}
+    expires_at = data.get("expires_at")
+    return CodeSnapshot(
+        id=data["id"],
+        code=data["code"],
+        active=bool(data.get("active")),
+        times_redeemed=data.get("times_redeemed") or 0,
+        customer=id_of(data.get("customer")) or "",
+        minimum_amount=restrictions.get("minimum_amount"),
+        minimum_currency=restrictions.get("minimum_amount_currency") or "",
+        terms=CodeTerms(
+            coupon=id_of((data.get("promotion") or {}).get("coupon")) or "",
+            max_redemptions=data.get("max_redemptions"),
+            expires_at=None if expires_at is None else moment(expires_at),
+            first_time=bool(restrictions.get("first_time_transaction")),
+        ),
+    )
