@@ -19,6 +19,7 @@ from billing import dunning, mirror, outlook, sync
 from billing.admin.contracts import _next_steps
 from billing.advice import Advice
 from billing.models import Customer, Plan, Price, Subscription
+from billing.snapshots import Access as AfterRefund
 from billing.snapshots import CustomerPicture, InvoiceSnapshot, Status
 from billing.steps import Step
 from paywall.decision.policy import decide
@@ -438,7 +439,7 @@ def _mirrored(row: Row) -> Subscription:
         },
     )
     customer = Customer.objects.create(reader=a_reader(), stripe_id="cus_1", created_at=NOON)
-    mirror.write(customer, row.picture, policy=Access.KEEP, now=NOON)
+    mirror.write(customer, row.picture, policy=AfterRefund.KEEP, now=NOON)
     return Subscription.objects.select_related("customer__reader").get()
 
 
