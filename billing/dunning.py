@@ -90,7 +90,10 @@ def tell(customer: Customer, *, now: datetime) -> None:
         return
     subscriptions = list(_subscriptions(customer))
     _withdraw_outdated(customer.reader, subscriptions, now=now)
-    _queue_new(customer.reader, _news(subscriptions, now=now), now=now)
+    # Stripe itself tells of the end of a trial three days ahead, so that a look comes in time.
+    on_trial = [row for row in subscriptions if row.status == Status.TRIALING]
+    notices = [*_news(subscriptions, now=now), *_announced(on_trial, now=now)]
+    _queue_new(customer.reader, notices, now=now)
 
 
 def to_remind() -> QuerySet[Customer]:
@@ -105,10 +108,7 @@ def remind(customer: Customer, *, now: datetime) -> None:
     """Queue what a reader should know ahead: the end of a trial, a card gone or expiring, a yearly renewal."""
     if customer.reader is None or _has_left(customer, customer.reader):
         return
-    notices = [
-        notice for subscription in _subscriptions(customer) for notice in _ahead(subscription, now=now)
-    ]
-    _queue_new(customer.reader, notices, now=now)
+    _queue_new(customer.reader, _announced(_subscriptions(customer), now=now), now=now)
 
 
 def _news(subscriptions: Iterable[Subscription], *, now: datetime) -> list[_Notice]:
@@ -117,6 +117,10 @@ def _news(subscriptions: Iterable[Subscription], *, now: datetime) -> list[_Noti
         for subscription in subscriptions
         for notice in (*_of_subscription(subscription, now=now), *_of_invoices(subscription, now=now))
     ]
+
+
+def _announced(subscriptions: Iterable[Subscription], *, now: datetime) -> list[_Notice]:
+    return [notice for subscription in subscriptions for notice in _ahead(subscription, now=now)]
 
 
 def _withdraw_outdated(reader: User, subscriptions: list[Subscription], *, now: datetime) -> None:
@@ -128,7 +132,7 @@ def _withdraw_outdated(reader: User, subscriptions: list[Subscription], *, now: 
     seen = {subscription.stripe_id for subscription in subscriptions}
     seen |= {invoice.stripe_id for subscription in subscriptions for invoice in subscription.invoices.all()}
     still_true = {notice.key for notice in _news(subscriptions, now=now)}
-    still_true |= {notice.key for row in subscriptions for notice in _ahead(row, now=now)}
+    still_true |= {notice.key for notice in _announced(subscriptions, now=now)}
     emails.withdraw(key for key in keys - still_true if key.split(":")[1] in seen)
 
 
@@ -222,15 +226,20 @@ def _ahead(subscription: Subscription, *, now: datetime) -> Iterator[_Notice]:
     about = f"{subscription.stripe_id}:{_stamp(charge_at)}"
     if subscription.status == Status.TRIALING:
         # Of a trial as short as that its welcome told the end.
-        told_at = charge_at - settings.TRIAL_WARNING
-        if subscription.created_at < told_at <= now:
+        if subscription.created_at < charge_at - settings.TRIAL_WARNING <= now:
             yield _Notice(Kind.TRIAL_ENDING, about, subscription)
-        return
-    if state.step is Step.ADD_CARD and state.next_charge_amount and charge_at - now <= _NO_CARD_WARNING:
+    elif state.step is Step.ADD_CARD and state.next_charge_amount and charge_at - now <= _NO_CARD_WARNING:
         yield _Notice(Kind.CARD_MISSING, about, subscription)
-    yearly = any(item.interval == "year" for item in subscription.items.all())
-    if yearly and charge_at - now <= _RENEWAL_WARNING:
+    elif _is_yearly(subscription) and charge_at - now <= _RENEWAL_WARNING:
         yield _Notice(Kind.RENEWAL_UPCOMING, about, subscription)
+    yield from _card_ahead(subscription, now=now)
+
+
+def _is_yearly(subscription: Subscription) -> bool:
+    return any(item.interval == "year" for item in subscription.items.all())
+
+
+def _card_ahead(subscription: Subscription, *, now: datetime) -> Iterator[_Notice]:
     card = _card(subscription)
     expires_at = _expiry(card) if card else None
     # However far the next charge is, this comes before it, and not so early that it is forgotten again.

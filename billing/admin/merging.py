@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -20,10 +20,25 @@ from billing.errors import BillingError, MergeRefused
 from billing.models import Customer
 
 
+if TYPE_CHECKING:
+    _Choice = forms.ModelChoiceField[Customer]
+else:  # generic to the type checker only
+    _Choice = forms.ModelChoiceField
+
+
+class CustomerChoice(_Choice):
+    """Customers, each with what they hold."""
+
+    def label_from_instance(self, obj: Customer) -> str:
+        """Describe a customer."""
+        held = ", ".join(f"{row.stripe_id} ({row.status})" for row in obj.subscriptions.all())
+        return f"{obj.email} · {obj.stripe_id} · {held or _('no subscription')}"
+
+
 class MergeForm(forms.Form):
     """Which of the two stays, and why they are one."""
 
-    stays = forms.ModelChoiceField(
+    stays = CustomerChoice(
         label=gettext_lazy("New purchases go to"),
         queryset=Customer.objects.none(),
         widget=forms.RadioSelect,
@@ -34,9 +49,8 @@ class MergeForm(forms.Form):
     def __init__(self, *args: Any, customers: QuerySet[Customer], **options: Any) -> None:
         super().__init__(*args, **options)
         field = self.fields["stays"]
-        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101  tells the type checker what was declared above
-        field.queryset = customers
-        field.label_from_instance = _described  # type: ignore[method-assign]
+        if isinstance(field, CustomerChoice):
+            field.queryset = customers
 
 
 @admin.action(description=gettext_lazy("Merge two customers of one reader"), permissions=["act"])
@@ -81,8 +95,3 @@ def _merge(staff: MirrorAdmin, request: HttpRequest, both: list[Customer], said:
     for name in done.doubtful:
         text = _("%(subscription)s gives what the reader holds elsewhere. Decide which one ends.")
         staff.message_user(request, text % {"subscription": name}, messages.WARNING)
-
-
-def _described(customer: Customer) -> str:
-    held = ", ".join(f"{row.stripe_id} ({row.status})" for row in customer.subscriptions.all())
-    return f"{customer.email} · {customer.stripe_id} · {held or _('no subscription')}"

@@ -13,9 +13,9 @@ from django.test import Client
 
 from accounts import emails
 from accounts.models import Mail, User
-from billing import advice, cards, catalogue, dunning, money, outlook, subscribing, words
+from billing import advice, cards, dunning, money, outlook, subscribing, words
 from billing.advice import Advice
-from billing.models import Invoice, PaymentMethod, Subscription
+from billing.models import Invoice, PaymentMethod, Price, Subscription
 from tests.billing.market import CONFIRMING_CARD, Market
 from tests.factories.accounts import a_reader
 from tests.factories.billing import NOON
@@ -104,8 +104,8 @@ class TestAdvice:
             ("stolen_card", "will not be charged again", False),
         ],
     )
-    def test_mail_page_and_wall_say_it_alike(  # noqa: PLR0917  a case of three, and who meets it
-        self, market: Market, reader: User, code: str, says: str, is_tried_again: bool, client: Client
+    def test_mail_page_and_wall_say_it_alike(
+        self, market: Market, reader: User, client: Client, *, code: str, says: str, is_tried_again: bool
     ) -> None:
         market.fault(
             target="charge", kind="decline", match=market.customer(reader).stripe_id, decline_code=code
@@ -216,19 +216,9 @@ class Refusing:
 class TestTheEndOfATrial:
     @pytest.fixture
     def trying(self, market: Market) -> User:
-        product = market.product("Trial", unlocks="premium")
-        market.sdk.v1.prices.create(
-            {
-                "product": product,
-                "currency": "eur",
-                "unit_amount": 1290,
-                "lookup_key": "trial_monthly",
-                "recurring": {"interval": "month", "trial_period_days": 14},
-            }
-        )
-        catalogue.refresh(gateway=market.gateway)
+        Price.objects.filter(slug="premium_monthly").update(trial_days=14)
         who = a_reader()
-        market.buy(who, "trial_monthly")
+        market.buy(who)
         post()
         return who
 
@@ -240,7 +230,7 @@ class TestTheEndOfATrial:
             dunning.remind(market.customer(trying), now=at)
         assert kinds(trying) == ["welcome", "trial_ending"]
         told = mail(trying, "trial_ending").text
-        assert "€12.90" in told
+        assert "€9.90" in told
         assert "4242" in told
 
     def test_says_so_where_no_card_is_on_file(self, market: Market, trying: User) -> None:
@@ -302,6 +292,14 @@ def _renewal_nears(market: Market, reader: User) -> None:
     dunning.remind(market.customer(reader), now=market.now)
 
 
+def _tries(market: Market, reader: User) -> None:
+    market.sdk.v1.subscriptions.update(
+        Subscription.objects.get().stripe_id,
+        {"trial_end": int((market.now + 10 * DAY).timestamp()), "proration_behavior": "none"},
+    )
+    days(market, reader, 8)
+
+
 def _loses_the_card(market: Market, reader: User) -> None:
     market.sdk.v1.payment_methods.detach(PaymentMethod.objects.get(detached_at=None).stripe_id)
     days(market, reader, 25)
@@ -317,6 +315,7 @@ STORIES = (
     Story("cancel_scheduled", _cancels),
     Story("renewal_upcoming", _renewal_nears, price="premium_yearly"),
     Story("card_missing", _loses_the_card),
+    Story("trial_ending", _tries),
 )
 
 
