@@ -124,6 +124,12 @@ def _placed(invoice: Invoice, *, wish: Wish, by: User, now: datetime) -> RefundO
 
 
 def _check(invoice: Invoice, wish: Wish) -> None:
+    if returns.is_contested(invoice):
+        raise RefundRefused(
+            _(
+                "The bank took this money back, as its payment is disputed. Accept the dispute at Stripe instead."
+            )
+        )
     back, left = returns.refunded(invoice), returns.left(invoice)
     if back != wish.seen:
         amount = money.text(back, currency=invoice.currency)

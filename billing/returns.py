@@ -39,6 +39,12 @@ def left(invoice: Invoice) -> int:
     return max(0, invoice.amount_paid - refunded(invoice))
 
 
+def is_contested(invoice: Invoice) -> bool:
+    """Whether a bank has taken the money of an invoice back, for good or until it decides."""
+    contested = invoice.disputes.exclude(status__startswith="warning")
+    return contested.exclude(status__in=("won", "prevented")).exists()
+
+
 def card_of(refund: Refund) -> str:
     """Return the card that money goes back to, as its holder knows it."""
     brand = words.brand(refund.brand)

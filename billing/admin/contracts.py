@@ -96,6 +96,9 @@ class CustomerAdmin(MirrorAdmin):
         return row_of(
             *about_reader(customer.reader_id),
             listing(_("invoices"), "billing_invoice", customer__id__exact=customer.pk),
+            listing(_("refunds"), "billing_refund", customer__id__exact=customer.pk),
+            listing(_("disputes"), "billing_dispute", customer__id__exact=customer.pk),
+            listing(_("alerts"), "billing_alert", customer__id__exact=customer.pk),
             listing(_("events"), "billing_stripeevent", customer_id__exact=customer.stripe_id),
         )
 

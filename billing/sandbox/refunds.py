@@ -17,6 +17,10 @@ def create(world: World, params: Params) -> Obj:
     :raises ApiError: there is nothing to refund, or more is asked for than is left.
     """
     charge = _charge_of(world, params)
+    if charge["disputed"] and not _is_refundable(world, charge):
+        raise ApiError(
+            f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed"
+        )
     left = charge["amount_captured"] - charge["amount_refunded"]
     if not left:
         raise ApiError(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
@@ -57,6 +61,12 @@ def create(world: World, params: Params) -> Obj:
     world.emit("refund.created", refund)
     world.emit("charge.refunded", charge)
     return refund
+
+
+def _is_refundable(world: World, charge: Obj) -> bool:
+    """Tell whether all that is contested about a charge is an inquiry, or was won."""
+    contested = [dispute for dispute in world.store.all("dispute") if dispute["charge"] == charge["id"]]
+    return all(dispute["is_charge_refundable"] or dispute["status"] == "won" for dispute in contested)
 
 
 def _charge_of(world: World, params: Params) -> Obj:

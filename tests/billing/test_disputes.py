@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from accounts.models import Mail, User
-from billing import alerts, inbox, leftovers, outlook, sync
+from billing import alerts, inbox, leftovers, outlook, refunding, sync
+from billing.errors import RefundRefused
 from billing.models import Alert, Dispute, Invoice, StripeEvent
+from billing.refunding import Wish
+from billing.snapshots import Access
 from tests.billing.market import Market
 from tests.billing.test_refunding import reads
-from tests.factories.accounts import a_reader
+from tests.factories.accounts import a_member_of_staff, a_reader
 
 DISPUTED_AT_ONCE = "4000000000000259"
 
@@ -99,6 +102,28 @@ class TestDispute:
         assert state is not None
         assert ("contested" in state.status_text) is not reads_on
         assert not Mail.objects.filter(kind__startswith="payment_").exists()
+
+    def test_what_the_bank_took_back_is_not_given_back_as_well(self, market: Market, charge: str) -> None:
+        market.sandbox.dispute(charge)
+        wish = Wish(key="refund-1", amount=990, reason="asked", access=Access.KEEP, seen=0)
+        for _click in range(2):
+            with pytest.raises(RefundRefused, match="disputed"):
+                refunding.refund(
+                    Invoice.objects.get(),
+                    wish=wish,
+                    by=a_member_of_staff(),
+                    gateway=market.gateway,
+                    now=market.now,
+                )
+        assert not market.objects("refund")
+
+    def test_after_an_inquiry_it_may_be_given_back(self, market: Market, charge: str) -> None:
+        market.sandbox.dispute(charge, inquiry=True)
+        wish = Wish(key="refund-1", amount=990, reason="asked", access=Access.KEEP, seen=0)
+        refunding.refund(
+            Invoice.objects.get(), wish=wish, by=a_member_of_staff(), gateway=market.gateway, now=market.now
+        )
+        assert [one["amount"] for one in market.objects("refund")] == [990]
 
     def test_an_inquiry_is_shown_too(self, market: Market, charge: str) -> None:
         market.sandbox.dispute(charge, inquiry=True)

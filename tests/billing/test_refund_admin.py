@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from billing.models import Alert, Invoice, RefundOrder, Subscription
+from billing.models import Alert, Invoice, ReconcileRun, RefundOrder, Subscription
 from tests.billing.market import Market
 from tests.factories.accounts import a_member_of_staff, a_reader
 
@@ -113,6 +113,23 @@ class TestRefund:
     def test_the_page_of_the_invoice_leads_there(self, desk: Client, invoice: Invoice) -> None:
         page = desk.get(reverse("admin:billing_invoice_change", args=[invoice.pk])).content.decode()
         assert address(invoice) in page
+
+
+def test_whoever_paid_leads_to_all_that_went_back(desk: Client, invoice: Invoice) -> None:
+    page = desk.get(reverse("admin:billing_customer_change", args=[invoice.customer_id])).content.decode()
+    for kind in ("refund", "dispute", "alert"):
+        listing = f"{reverse(f'admin:billing_{kind}_changelist')}?customer__id__exact={invoice.customer_id}"
+        assert listing in page
+        assert desk.get(listing).status_code == 200
+
+
+def test_the_comparison_says_how_many_were_equal_and_when(desk: Client, market: Market) -> None:
+    ReconcileRun.objects.create(
+        started_at=market.now, checked=7, equal=6, returns_checked=2, returns_equal=2, finished_at=market.now
+    )
+    page = desk.get(reverse("admin:billing_reconcilerun_changelist")).content.decode()
+    assert f"6 of 7 equal at {market.now:%Y-%m-%d %H:%M} UTC" in page
+    assert "2 of 2 equal" in page
 
 
 class TestAlert:

@@ -143,6 +143,8 @@ def _buying(inspector: Inspector, demo: Demo) -> None:
     inspector.look("account")
     page.get_by_role("link", name="Cancel", exact=True).click()
     inspector.look("cancel")
+    page.goto(f"{demo.service}/account/invoices/")
+    inspector.look("invoices")
     page.goto(f"{demo.service}/account/sessions/")
     inspector.look("sessions")
     page.goto(f"{demo.service}/account/email/")

@@ -158,6 +158,9 @@ class Verdict:
             yield "an invoice is still open"
         if CheckoutAttempt.objects.filter(reader=scene.account, state=CheckoutAttempt.State.OPEN).exists():
             yield "an attempt is still open"
+        back = sum(row["amount_refunded"] for row in self._of(customer.stripe_id, self._charges))
+        if back < scene.gives_back:
+            yield f"{back} of {scene.gives_back} was given back"
         if scene.told() != Counter(scene.mails):
             yield f"told {dict(scene.told())}"
         yield from (f"{mail} was not sent" for mail in self._mails(scene) if not self._sent[mail])
@@ -171,6 +174,9 @@ class Verdict:
             yield f"{len(subscriptions)} subscriptions at Stripe"
         for name in known:
             yield from oracle.charged_twice(self._of(name, self._charges), self._of(name, self._invoices))
+            back = sum(row["amount_refunded"] for row in self._of(name, self._charges))
+            if back > scene.gives_back:
+                yield f"{back} was given back, not {scene.gives_back}"
         for mail in self._mails(scene):
             again = max(0, self._sent[mail] - 1)
             if scene.may_repeat_mails:

@@ -34,6 +34,7 @@ class Scene:
     mails: ClassVar[tuple[str, ...]] = ("welcome",)
     subscribes: ClassVar[bool] = True  # whether they have an open subscription in the end
     may_repeat_mails: ClassVar[bool] = False
+    gives_back: ClassVar[int] = 0  # how much of what they paid they have back in the end
 
     def prepare(self) -> None:
         """Make the reader."""

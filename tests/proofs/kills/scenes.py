@@ -14,6 +14,7 @@ from accounts.tasks import deliver_mails
 from billing.models import Customer
 from billing.tasks import process_events, sweep_boundaries
 from tests.proofs.kills import kills
+from tests.proofs.kills.giving_back import Refund
 from tests.proofs.kills.kills import after, before, point
 from tests.proofs.kills.scene import Scene
 from tests.proofs.ledger import ours
@@ -332,5 +333,5 @@ class Leftover(End):
 
 SCENES: tuple[type[Scene], ...] = (
     *(Delivery, Look, Sending, Sent, Purchase, Return, NoReturn),
-    *(CardForm, Card, HeardOfCard, Cancel, End, Leftover),
+    *(CardForm, Card, HeardOfCard, Cancel, End, Leftover, Refund),
 )
