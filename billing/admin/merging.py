@@ -19,7 +19,6 @@ from billing.admin.mirror import MirrorAdmin
 from billing.errors import BillingError, MergeRefused
 from billing.models import Customer
 
-
 if TYPE_CHECKING:
     _Choice = forms.ModelChoiceField[Customer]
 else:  # generic to the type checker only
