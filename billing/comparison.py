@@ -168,9 +168,14 @@ def _repair(run: ReconcileRun, finding: Finding, *, gateway: Gateway, now: datet
 
 
 def _look_behind(page: list[SubscriptionSnapshot], *, gateway: Gateway, now: datetime) -> None:
-    """Look at the customers of whom a subscription does not tell all: its invoices say what is owed, and why."""
+    """Look at the customers of whom a subscription does not tell all: its invoices say what is owed, and why.
+
+    Also where an invoice was not settled when we last looked: that it was paid since need not show in anything else.
+    """
     unsettled = {theirs.customer for theirs in page if theirs.pause_behavior or theirs.status in _OWED}
-    for customer in Customer.objects.filter(stripe_id__in=unsettled, synced_at__lt=now):
+    waiting = Q(invoices__status__in=("draft", "open"), stripe_id__in={theirs.customer for theirs in page})
+    doubtful = Customer.objects.filter(Q(stripe_id__in=unsettled) | waiting, synced_at__lt=now)
+    for customer in doubtful.distinct():
         sync.request([customer.pk], now=now)
         sync.customer(customer.pk, gateway=gateway, now=now)
 

@@ -15,6 +15,7 @@ from billing import snapshots
 from billing.errors import CardRefused, StripeGone, StripeRefused
 from billing.gateway import deliveries
 from billing.gateway.http import RETRIES, PatientClient
+from billing.gateway.lines import InvoiceLines
 from billing.gateway.port import Delivery, NextCharge
 from billing.gateway.refusals import translated
 from billing.snapshots import (
@@ -53,6 +54,7 @@ class StripeGateway:
             max_network_retries=RETRIES,
             http_client=http_client or PatientClient(),
         ).v1
+        self._lines = InvoiceLines(self._v1)
 
     def verify(self, *, body: bytes, signature: str) -> Delivery:
         """Return what a webhook says, if Stripe signed it with any of our secrets."""
@@ -335,7 +337,9 @@ class StripeGateway:
             # Without a status Stripe leaves out the cancelled ones.
             listing = self._v1.subscriptions.list(narrowed | {"status": "all", "limit": _PAGE})
             for row in listing.auto_paging_iter():
-                yield snapshots.subscription(self._whole(_plain(row)))
+                whole = self._whole(_plain(row))
+                self._lines.learn(whole)
+                yield snapshots.subscription(whole)
 
     def _whole(self, subscription: dict[str, Any]) -> dict[str, Any]:
         """Fetch the items that did not fit into the first page."""
@@ -353,7 +357,9 @@ class StripeGateway:
             )
             for row in listing.auto_paging_iter():
                 data = _plain(row)
-                yield snapshots.invoice(data, payment_intent=self._unpaid_intent(data))
+                yield snapshots.invoice(
+                    data, payment_intent=self._unpaid_intent(data), lines=self._lines.of(data)
+                )
 
     def _unpaid_intent(self, invoice: dict[str, Any]) -> dict[str, Any] | None:
         """Fetch the payment that an open invoice waits for: only it says why the last attempt failed."""

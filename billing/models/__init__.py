@@ -15,8 +15,10 @@ from billing.models.contracts import (
 )
 from billing.models.records import CheckoutAttempt, Cursor, OutboundCall, ReconcileRun, StripeEvent
 from billing.models.sale import Plan, Price
+from billing.models.worth import BilledTime
 
 __all__ = [
+    "BilledTime",
     "CheckoutAttempt",
     "Cursor",
     "Customer",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from billing.snapshots.lines import LineSnapshot, Rate, line, price_of, rate
 from billing.snapshots.parsing import (
     card,
     checkout,
@@ -36,7 +37,9 @@ __all__ = [
     "EventSnapshot",
     "InvoiceSnapshot",
     "ItemSnapshot",
+    "LineSnapshot",
     "PriceSnapshot",
+    "Rate",
     "Status",
     "SubscriptionSnapshot",
     "card",
@@ -46,8 +49,11 @@ __all__ = [
     "id_of",
     "invoice",
     "item",
+    "line",
     "moment",
     "payment_intent_of",
     "price",
+    "price_of",
+    "rate",
     "subscription",
 ]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from billing.snapshots.lines import LineSnapshot
 from billing.snapshots.values import (
     CardSnapshot,
     CheckoutSnapshot,
@@ -63,6 +64,8 @@ def subscription(data: Mapping[str, Any]) -> SubscriptionSnapshot:
         latest_invoice=id_of(data.get("latest_invoice")),
         currency=data.get("currency") or "",
         created_at=created_at,
+        trial_starts_at=_moment_or_none(data.get("trial_start")),
+        cancel_reason=(data.get("cancellation_details") or {}).get("reason") or "",
     )
 
 
@@ -84,7 +87,12 @@ def item(data: Mapping[str, Any]) -> ItemSnapshot:
     )
 
 
-def invoice(data: Mapping[str, Any], *, payment_intent: Mapping[str, Any] | None = None) -> InvoiceSnapshot:
+def invoice(
+    data: Mapping[str, Any],
+    *,
+    payment_intent: Mapping[str, Any] | None = None,
+    lines: tuple[LineSnapshot, ...] = (),
+) -> InvoiceSnapshot:
     """Read an invoice, and what went wrong from the payment intent that was to pay it."""
     parent = (data.get("parent") or {}).get("subscription_details") or {}
     steps = data.get("status_transitions") or {}
@@ -114,6 +122,9 @@ def invoice(data: Mapping[str, Any], *, payment_intent: Mapping[str, Any] | None
         needs_action=_needs_action(payment_intent or {}),
         payment_intent=payment_intent_of(data),
         failed_card=id_of(failure.get("payment_method")),
+        advances=bool(data.get("auto_advance")),
+        given_up_at=_moment_or_none(steps.get("voided_at") or steps.get("marked_uncollectible_at")),
+        lines=lines,
     )
 
 

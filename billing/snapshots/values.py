@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from billing.snapshots.lines import LineSnapshot
+
 
 class Status(StrEnum):
     """A subscription's status; `UNKNOWN` stands for a word that this version of the API does not have."""
@@ -74,6 +76,9 @@ class InvoiceSnapshot:
     needs_action: bool = False  # the bank wants a confirmation (3-D Secure)
     payment_intent: str | None = None
     failed_card: str | None = None  # the payment method of the attempt that failed
+    advances: bool = True  # Stripe finalises and collects it by itself
+    given_up_at: datetime | None = None  # voided, or marked as uncollectible
+    lines: tuple[LineSnapshot, ...] = ()  # those of a recurring price
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,8 @@ class SubscriptionSnapshot:
     latest_invoice: str | None
     currency: str
     created_at: datetime
+    trial_starts_at: datetime | None = None
+    cancel_reason: str = ""  # cancellation_requested, payment_failed, payment_disputed
 
     @property
     def period_ends_at(self) -> datetime | None:
