@@ -12,8 +12,9 @@ from typing import TypeVar
 from django.db import models
 from django.db.models.functions import Coalesce
 
-from billing import lifecycle, withdrawal
+from billing import lifecycle, withdrawal, worth
 from billing.models import (
+    BilledTime,
     Customer,
     Dispute,
     Invoice,
@@ -50,6 +51,7 @@ def write(customer: Customer, picture: CustomerPicture, *, policy: Access, now: 
     _write_invoices(customer, picture, ours)
     if picture.refunds or picture.disputes:
         _write_returns(customer, picture)
+    _write_worth(picture, ours)
 
 
 def _write_customer(customer: Customer, picture: CustomerPicture, *, now: datetime) -> None:
@@ -129,6 +131,7 @@ def _subscription(
         status=theirs.raw_status,
         starts_at=theirs.starts_at,
         period_ends_at=theirs.period_ends_at,
+        trial_starts_at=theirs.trial_starts_at,
         trial_ends_at=theirs.trial_ends_at,
         cancel_at=theirs.cancel_at,
         cancel_at_period_end=theirs.cancel_at_period_end,
@@ -279,6 +282,34 @@ def _refund(
         last4=charge.last4,
         created_at=theirs.created_at,
     )
+
+
+def _write_worth(picture: CustomerPicture, ours: dict[str, int]) -> None:
+    """State anew what each subscription was worth; rows that say the same already stay as they are.
+
+    Of subscriptions that Stripe lists no more, what was known stays.
+    """
+    wanted = {
+        (ours[theirs.id], one.starts_at): (one.ends_at, one.monthly, one.currency)
+        for theirs in picture.subscriptions
+        for one in worth.stretches(theirs, invoices=picture.invoices)
+    }
+    listed = [ours[theirs.id] for theirs in picture.subscriptions]
+    held = {
+        (row.subscription_id, row.starts_at): row
+        for row in BilledTime.objects.filter(subscription__in=listed)
+    }
+    fresh = [
+        BilledTime(
+            subscription_id=key[0], starts_at=key[1], ends_at=ends_at, monthly=monthly, currency=currency
+        )
+        for key, (ends_at, monthly, currency) in wanted.items()
+        if key not in held or (held[key].ends_at, held[key].monthly, held[key].currency) != wanted[key]
+    ]
+    replaced = {(row.subscription_id, row.starts_at) for row in fresh}
+    stale = [row.pk for key, row in held.items() if key not in wanted or key in replaced]
+    BilledTime.objects.filter(pk__in=stale).delete()
+    BilledTime.objects.bulk_create(fresh)
 
 
 def _restate(model: type[M], rows: Iterable[M], *, keep: tuple[str, ...] = ()) -> None:

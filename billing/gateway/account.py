@@ -17,6 +17,7 @@ from billing.gateway import deliveries
 from billing.gateway.charges import ChargeCalls
 from billing.gateway.goods import StripeGoods
 from billing.gateway.http import RETRIES, PatientClient
+from billing.gateway.lines import InvoiceLines
 from billing.gateway.port import AS_IT_GOES_ON, Beginning, Delivery, NextCharge
 from billing.gateway.refusals import translated
 from billing.gateway.unpacking import PAGE as _PAGE
@@ -60,6 +61,7 @@ class StripeGateway(ChargeCalls, StripeGoods):
             max_network_retries=RETRIES,
             http_client=http_client or PatientClient(),
         ).v1
+        self._lines = InvoiceLines(self._v1)
 
     def verify(self, *, body: bytes, signature: str) -> Delivery:
         """Return what a webhook says, if Stripe signed it with any of our secrets."""
@@ -369,7 +371,9 @@ class StripeGateway(ChargeCalls, StripeGoods):
                 narrowed | {"status": "all", "limit": _PAGE, "expand": ["data.discounts.source.coupon"]}
             )
             for row in listing.auto_paging_iter():
-                yield snapshots.subscription(self._whole(_plain(row)))
+                whole = self._whole(_plain(row))
+                self._lines.learn(whole)
+                yield snapshots.subscription(whole)
 
     def _next_amounts(self, subscriptions: tuple[SubscriptionSnapshot, ...]) -> dict[str, int]:
         """Ask what comes next where something is let off: only Stripe knows what of it is left by then."""
@@ -393,7 +397,9 @@ class StripeGateway(ChargeCalls, StripeGoods):
             )
             for row in listing.auto_paging_iter():
                 data = _plain(row)
-                yield snapshots.invoice(data, payment_intent=self._unpaid_intent(data))
+                yield snapshots.invoice(
+                    data, payment_intent=self._unpaid_intent(data), lines=self._lines.of(data)
+                )
 
     def _unpaid_intent(self, invoice: dict[str, Any]) -> dict[str, Any] | None:
         """Fetch the payment that an open invoice waits for: only it says why the last attempt failed."""

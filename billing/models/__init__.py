@@ -16,9 +16,11 @@ from billing.models.contracts import (
 from billing.models.records import CheckoutAttempt, Cursor, OutboundCall, ReconcileRun, StripeEvent
 from billing.models.returns import Alert, Dispute, Refund, RefundOrder
 from billing.models.sale import Plan, Price
+from billing.models.worth import BilledTime
 
 __all__ = [
     "Alert",
+    "BilledTime",
     "CheckoutAttempt",
     "Cursor",
     "Customer",

@@ -112,6 +112,7 @@ class Subscription(models.Model):
     status = models.CharField(max_length=40, help_text=_("Stripe's word, kept even where we do not know it."))
     starts_at = models.DateTimeField()
     period_ends_at = models.DateTimeField(null=True, blank=True)
+    trial_starts_at = models.DateTimeField(null=True, blank=True)
     trial_ends_at = models.DateTimeField(null=True, blank=True)
     cancel_at = models.DateTimeField(null=True, blank=True)
     cancel_at_period_end = models.BooleanField(default=False)

@@ -9,6 +9,7 @@ from . import discounts, taxes
 from .cards import Answer
 from .payments import Bank, cancel_intent, new_intent, record
 from .rendering import included, listing
+from .sharing import share_out
 from .store import Obj, Store
 from .world import World
 
@@ -215,6 +216,7 @@ def _add_up(world: World, invoice: Obj, *, at: int) -> None:
         taxes.add_to(world.store, invoice)
         total = invoice["total"]
     invoice["amount_due"] = invoice["amount_remaining"] = max(0, total + invoice["starting_balance"])
+    share_out(world, invoice)
 
 
 def keep(world: World, invoice: Obj) -> Obj:

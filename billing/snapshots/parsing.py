@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from billing.snapshots.lines import LineSnapshot
 from billing.snapshots.values import (
     CardSnapshot,
     CheckoutSnapshot,
@@ -64,6 +65,7 @@ def subscription(data: Mapping[str, Any]) -> SubscriptionSnapshot:
         latest_invoice=id_of(data.get("latest_invoice")),
         currency=data.get("currency") or "",
         created_at=created_at,
+        trial_starts_at=_moment_or_none(data.get("trial_start")),
         cancel_reason=(data.get("cancellation_details") or {}).get("reason") or "",
         livemode=data.get("livemode"),
         without_card=((data.get("trial_settings") or {}).get("end_behavior") or {}).get(
@@ -103,7 +105,12 @@ def item(data: Mapping[str, Any]) -> ItemSnapshot:
     )
 
 
-def invoice(data: Mapping[str, Any], *, payment_intent: Mapping[str, Any] | None = None) -> InvoiceSnapshot:
+def invoice(
+    data: Mapping[str, Any],
+    *,
+    payment_intent: Mapping[str, Any] | None = None,
+    lines: tuple[LineSnapshot, ...] = (),
+) -> InvoiceSnapshot:
     """Read an invoice, and what went wrong from the payment intent that was to pay it."""
     parent = (data.get("parent") or {}).get("subscription_details") or {}
     steps = data.get("status_transitions") or {}
@@ -134,6 +141,9 @@ def invoice(data: Mapping[str, Any], *, payment_intent: Mapping[str, Any] | None
         needs_action=_needs_action(payment_intent or {}),
         payment_intent=payment_intent_of(data),
         failed_card=id_of(failure.get("payment_method")),
+        advances=bool(data.get("auto_advance")),
+        given_up_at=_moment_or_none(steps.get("voided_at") or steps.get("marked_uncollectible_at")),
+        lines=lines,
         payments=_payments_of(data),
         tax=sum(row.get("amount") or 0 for row in data.get("total_taxes") or ()),
         tax_is_included=any(row.get("tax_behavior") == "inclusive" for row in data.get("total_taxes") or ()),

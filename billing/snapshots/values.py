@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from billing.snapshots.charges import ChargeSnapshot, DisputeSnapshot, RefundSnapshot
+from billing.snapshots.lines import LineSnapshot
 
 
 class Status(StrEnum):
@@ -79,6 +80,9 @@ class InvoiceSnapshot:
     needs_action: bool = False  # the bank wants a confirmation (3-D Secure)
     payment_intent: str | None = None
     failed_card: str | None = None  # the payment method of the attempt that failed
+    advances: bool = True  # Stripe finalises and collects it by itself
+    given_up_at: datetime | None = None  # voided, or marked as uncollectible
+    lines: tuple[LineSnapshot, ...] = ()  # those of a recurring price
     payments: frozenset[str] = (
         frozenset()
     )  # all payment intents and charges that it was, or is, to be paid with
@@ -137,6 +141,7 @@ class SubscriptionSnapshot:
     latest_invoice: str | None
     currency: str
     created_at: datetime
+    trial_starts_at: datetime | None = None
     cancel_reason: str = ""  # cancellation_requested, payment_failed, payment_disputed
     livemode: bool | None = None
     without_card: str = (

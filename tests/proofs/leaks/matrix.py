@@ -208,6 +208,7 @@ _ADMIN: Mapping[str, _DESK] = {
     "/admin/<url>": (NOTHING,) * 3,
     "paywall_explain": (NOT_ME, ALL, ALL),
     "paywall_institution_usage": (NOT_ME, ALL, ALL),
+    "billing_revenue": (NOT_ME, ALL, ALL),
 }
 # By kind of page: of what nobody may change, of what those may change who have the right to.
 _MIRRORED: Mapping[str, _DESK] = {
@@ -238,7 +239,8 @@ _MODELS = (
     "accounts_mail", "accounts_session", "accounts_user", "auth_group", "mfa_authenticator",
     "paywall_article", "paywall_crawlerlist", "paywall_crawlerpolicy", "paywall_crawlerproof", "paywall_entitlement",
     "paywall_gift", "paywall_institution", "paywall_product", "paywall_ruleset", "paywall_signingkey",
-    "billing_alert", "billing_checkoutattempt", "billing_cursor", "billing_customer", "billing_dispute",
+    "billing_alert", "billing_billedtime", "billing_checkoutattempt", "billing_cursor", "billing_customer",
+    "billing_dispute",
     "billing_invoice", "billing_openproduct", "billing_outboundcall", "billing_paymentmethod", "billing_plan",
     "billing_price", "billing_reconcilerun", "billing_refund", "billing_refundorder", "billing_stripeevent",
     "billing_subscription",
