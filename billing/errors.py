@@ -7,9 +7,12 @@ BillingError
 │   └── StripeGone           … the object does not exist (any more)
 ├── WebhookRefused           a delivery that is not genuine or not readable
 ├── NotOnSale                a price that the catalogue does not offer
-├── SaleRefused              a purchase that would charge somebody twice
+├── SaleRefused              a purchase, or a change of one, that would not be what the reader wants
 │   ├── AlreadySubscribed    … an open subscription already gives what was asked for
-│   └── PaymentWaiting       … a failed payment must be fixed first; a second subscription is not the answer
+│   ├── PaymentWaiting       … a failed payment must be fixed first; a second subscription is not the answer
+│   ├── NotPossible          … what was asked cannot be done as things stand
+│   ├── AmountOutdated       … it costs by now something else than was shown
+│   └── CardOnFileRefused    … the card on file did not pay, and nothing was changed
 ├── CursorUnknown            a place in a list that we never named
 └── NothingToDo              no subscription in the state that this action needs
 """
@@ -57,7 +60,7 @@ class NotOnSale(BillingError):
 
 
 class SaleRefused(BillingError):
-    """A purchase that would charge somebody twice; `remedies` say what they need instead, nearest first."""
+    """A purchase or change that is not to be made; `remedies` say what they need instead, nearest first."""
 
     def __init__(self, message: str, *, remedies: tuple[dict[str, str], ...] = ()) -> None:
         super().__init__(message)
@@ -70,6 +73,18 @@ class AlreadySubscribed(SaleRefused):
 
 class PaymentWaiting(SaleRefused):
     """A payment failed and waits for a working card; a second subscription is not the answer."""
+
+
+class NotPossible(SaleRefused):
+    """What was asked cannot be done as things stand."""
+
+
+class AmountOutdated(SaleRefused):
+    """What was agreed to is not what it costs by now: it has to be shown again."""
+
+
+class CardOnFileRefused(SaleRefused):
+    """The card on file did not pay; nothing was changed, and nothing is owed."""
 
 
 class CursorUnknown(BillingError):

@@ -24,6 +24,11 @@ def subscribe(*, product: str = "", return_url: str = "") -> str:
     return _page("billing:subscribe", product=product, return_url=return_url)
 
 
+def change(*, product: str = "", return_url: str = "") -> str:
+    """Return the address of the page that changes the plan, optionally to one that opens a product."""
+    return _page("billing:change", product=product, return_url=return_url)
+
+
 def back_to_plans(*, attempt: str) -> str:
     """Return where Stripe sends a reader who turned back from paying."""
     return _page("billing:subscribe", attempt=attempt)

@@ -84,6 +84,7 @@ class Outlook:
     card: CardFace | None
     can_cancel: bool
     can_resume: bool
+    can_change: bool
     needs_card: bool
     confirm_url: str
 
@@ -190,8 +191,12 @@ def _outlook(row: Subscription, *, names: Mapping[str, str], now: datetime) -> O
         card=_card(row),
         can_cancel=row.is_open and scheduled is None,
         can_resume=scheduled is not None and row.status in _GOING_ON,
+        can_change=row.status in {Status.ACTIVE, Status.TRIALING}
+        and scheduled is None
+        and not row.pause_behavior
+        and len(items) == 1,
         needs_card=waiting is not None and not needs_action,
-        confirm_url=waiting.hosted_url if waiting and needs_action else "",
+        confirm_url=_confirm_url(row, waiting),
     )
 
 
@@ -205,6 +210,18 @@ def _waiting_invoice(row: Subscription) -> Invoice | None:
         return None
     waiting = [invoice for invoice in row.invoices.all() if invoice.status == "open" and invoice.automatic]
     return min(waiting, key=lambda invoice: invoice.created_at, default=None)
+
+
+def _confirm_url(row: Subscription, waiting: Invoice | None) -> str:
+    """Return where the bank's confirmation is given: of what is owed, or of a change that waits to be made."""
+    if waiting is None:
+        changes = (invoice for invoice in row.invoices.all() if invoice.status == "open")
+        waiting = next((invoice for invoice in changes if _pays_for_change(row, invoice)), None)
+    return waiting.hosted_url if waiting is not None and waiting.needs_action else ""
+
+
+def _pays_for_change(row: Subscription, invoice: Invoice) -> bool:
+    return row.status in {Status.ACTIVE, Status.TRIALING} and invoice.billing_reason == "subscription_update"
 
 
 def _next_charge_at(row: Subscription, *, ends_at: datetime | None) -> datetime | None:

@@ -50,6 +50,28 @@ class SubscriptionRequestSerializer(StrictSerializer):
     )
 
 
+class ChangeRequestSerializer(StrictSerializer):
+    """Another price: shown first, then agreed to by repeating what was shown."""
+
+    price = serializers.CharField(max_length=200, help_text="The `price` of a plan on sale.")
+    subscription = serializers.CharField(
+        max_length=40, required=False, help_text="The `id` of a subscription."
+    )
+    preview = serializers.BooleanField(default=False, help_text="Show what it would cost; change nothing.")
+    proration_date = serializers.DateTimeField(required=False, help_text="As the preview said.")
+    amount = serializers.IntegerField(
+        required=False, min_value=0, max_value=2**53, help_text="Charged today, as the preview said."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Let nobody agree to what they were not shown."""
+        missing = [name for name in ("proration_date", "amount") if name not in attrs]
+        if missing and not attrs["preview"]:
+            text = _("Ask for a preview first, and repeat what it says.")
+            raise serializers.ValidationError({name: [text] for name in missing})
+        return attrs
+
+
 class AddressSerializer(serializers.Serializer[Any]):
     """Where to send the reader next."""
 
@@ -130,8 +152,26 @@ class SubscriptionSerializer(serializers.Serializer[Any]):
     card = CardSerializer(allow_null=True)
     can_cancel = serializers.BooleanField()
     can_resume = serializers.BooleanField()
+    can_change = serializers.BooleanField()
     needs_card = serializers.BooleanField()
     confirm_url = serializers.CharField(allow_blank=True)
+
+
+class ProposalSerializer(serializers.Serializer[Any]):
+    """What another price would cost: repeat `proration_date` and `amount` to agree."""
+
+    subscription = serializers.CharField()
+    price = serializers.CharField(source="price.slug")
+    plan = serializers.CharField(source="price.plan.name")
+    price_text = serializers.CharField(source="price.text")
+    proration_date = serializers.DateTimeField(source="shown_at")
+    amount = serializers.IntegerField(help_text="Charged today, in minor units of the currency.")
+    charged = serializers.IntegerField(help_text="For what is left of the period, or for a new one.")
+    credited = serializers.IntegerField(help_text="For what is left of the old period.")
+    credit_left = serializers.IntegerField(help_text="What the next invoices use up first.")
+    currency = serializers.CharField()
+    formatted = serializers.CharField(source="amount_text")
+    next_charge = NextChargeSerializer(allow_null=True)
 
 
 class SubscriptionStateSerializer(serializers.Serializer[Any]):

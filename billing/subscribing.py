@@ -7,7 +7,7 @@ Stripe, so parallel and double clicks, two tabs and a retry after a timeout all 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -19,7 +19,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import calls, catalogue, links, outlook, sync, waiting
+from billing import attempts, calls, catalogue, links, outlook, sync, waiting
 from billing.errors import (
     AlreadySubscribed,
     NothingToDo,
@@ -30,6 +30,7 @@ from billing.errors import (
 )
 from billing.gateway import Gateway
 from billing.models import CheckoutAttempt, Customer, OpenProduct, Price, Subscription
+from billing.outlook import Outlook
 from billing.snapshots import CheckoutSnapshot, Status
 from billing.waiting import Patience
 
@@ -69,9 +70,11 @@ def start(reader: User, *, price: str, return_url: str, gateway: Gateway, now: d
     wanted = catalogue.find(price)
     patience = Patience(settings.CHECKOUT_SECONDS_TO_WAIT)
     while True:
-        _refuse_second_purchase(reader, wanted, return_url=return_url, now=now)
+        refuse_second_purchase(reader, wanted, return_url=return_url, now=now)
         attempt = _open_attempt(reader, price=wanted, return_url=return_url, now=now)
         try:
+            if attempts.is_agreement(attempt) and attempts.give_way(attempt, gateway=gateway, now=now):
+                continue
             session = _session(attempt, gateway=gateway, now=now)
             if session is not None:
                 if session.url and _is_wanted(attempt, session, price=wanted):
@@ -84,6 +87,18 @@ def start(reader: User, *, price: str, return_url: str, gateway: Gateway, now: d
             continue
         if not patience.wait():
             raise StripeTrouble(_("Checkout could not be opened in time. Please try again."))
+
+
+def make_room(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> None:
+    """Close an open Checkout, so that its reader can buy in another way. A session found paid is learned of.
+
+    Where a click is asking for its session just now, nothing is done yet: ask again.
+
+    :raises StripeTrouble: Stripe did not answer.
+    """
+    session = _session(attempt, gateway=gateway, now=now)
+    if session is not None:
+        _close(attempt, session, gateway=gateway, now=now)
 
 
 def attempt_of(reader: User, key: str) -> CheckoutAttempt | None:
@@ -115,7 +130,7 @@ def cancel(reader: User, *, subscription: str | None = None, gateway: Gateway, n
 
     :raises NothingToDo: the reader has no such subscription, or it has ended.
     """
-    row = _own_open(reader, subscription, now=now)
+    row = own_open(reader, subscription, now=now)
     if row.status in _UNPAID:
         # This ends reading at once, so it must not rest on old news: the payment may have come in meanwhile.
         waiting.for_sync(row.customer_id, gateway=gateway, now=now)
@@ -165,7 +180,7 @@ def resume(reader: User, *, subscription: str | None = None, gateway: Gateway, n
 
     :raises NothingToDo: the reader has no such subscription, or it has already ended.
     """
-    row = _own_open(reader, subscription, now=now)
+    row = own_open(reader, subscription, now=now)
     if outlook.scheduled_end(row) is not None:
         _ask(row, "resume", lambda key: gateway.keep(subscription=row.stripe_id, key=key), gateway, now)
 
@@ -216,8 +231,24 @@ def ensure_customer(reader: User, *, gateway: Gateway, now: datetime) -> Custome
     return customer
 
 
-def _refuse_second_purchase(reader: User, wanted: Price, *, return_url: str, now: datetime) -> None:
+def refuse_second_purchase(reader: User, wanted: Price, *, return_url: str, now: datetime) -> None:
+    """Let nobody buy what they have, nor anything while a payment waits.
+
+    :raises SaleRefused: so it is; its remedies say what to do instead.
+    """
     states = outlook.every(reader, now=now)
+    refuse_while_unpaid(states, return_url=return_url)
+    if OpenProduct.objects.filter(reader=reader, product__in=wanted.plan.unlocks).exists():
+        resumable = any(state.can_resume and {*state.products} & {*wanted.plan.unlocks} for state in states)
+        remedies = ({"kind": "resume", "url": links.account()},) if resumable else ()
+        raise AlreadySubscribed(_("You already subscribe to this."), remedies=remedies)
+
+
+def refuse_while_unpaid(states: Iterable[Outlook], *, return_url: str) -> None:
+    """Send whoever owes a payment to the card, or to the bank's confirmation.
+
+    :raises PaymentWaiting: one of these subscriptions waits for a payment.
+    """
     for state in states:
         if state.confirm_url:
             remedy = {"kind": "confirm_payment", "url": links.confirm_payment()}
@@ -225,10 +256,6 @@ def _refuse_second_purchase(reader: User, wanted: Price, *, return_url: str, now
         if state.needs_card:
             remedy = {"kind": "fix_card", "url": links.card(return_url=return_url)}
             raise PaymentWaiting(_("A payment failed. Please fix the card first."), remedies=(remedy,))
-    if OpenProduct.objects.filter(reader=reader, product__in=wanted.plan.unlocks).exists():
-        resumable = any(state.can_resume and {*state.products} & {*wanted.plan.unlocks} for state in states)
-        remedies = ({"kind": "resume", "url": links.account()},) if resumable else ()
-        raise AlreadySubscribed(_("You already subscribe to this."), remedies=remedies)
 
 
 def _open_attempt(reader: User, *, price: Price, return_url: str, now: datetime) -> CheckoutAttempt:
@@ -283,7 +310,7 @@ def _session(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> Ch
         except StripeGone:
             _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
             return None
-    if not _claim(attempt, now=now):
+    if attempts.is_agreement(attempt) or not _claim(attempt, now=now):
         return None
     try:
         session = _open_session(attempt, gateway=gateway, now=now)
@@ -366,7 +393,11 @@ def _mark(attempt: CheckoutAttempt, state: CheckoutAttempt.State, *, now: dateti
     still_open.update(state=state, leased_until=None, closed_at=now)
 
 
-def _own_open(reader: User, subscription: str | None, *, now: datetime) -> Subscription:
+def own_open(reader: User, subscription: str | None, *, now: datetime) -> Subscription:
+    """Return the reader's open subscription of that name; without a name the one that matters most.
+
+    :raises NothingToDo: there is none.
+    """
     states = [state for state in outlook.every(reader, now=now) if state.is_open]
     chosen = next((state for state in states if subscription in {None, state.id}), None)
     if chosen is None:

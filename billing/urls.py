@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.views import api, pages, webhook
+from billing.views import api, changes, pages, webhook
 
 app_name = "billing"
 
@@ -14,6 +14,7 @@ urlpatterns = [
     path("api/v1/subscription", api.SubscriptionView.as_view(), name="api-subscription"),
     path("api/v1/subscription/cancel", api.CancelView.as_view(), name="api-cancel"),
     path("api/v1/subscription/resume", api.ResumeView.as_view(), name="api-resume"),
+    path("api/v1/subscription/change", changes.ChangeView.as_view(), name="api-change"),
     path("api/v1/card", api.CardView.as_view(), name="api-card"),
     path("api/v1/invoices", api.InvoicesView.as_view(), name="api-invoices"),
     path("stripe/webhook/", webhook.webhook, name="webhook"),
@@ -22,6 +23,7 @@ urlpatterns = [
     path("account/card/", pages.card, name="card"),
     path("account/cancel/", pages.cancel, name="cancel"),
     path("account/resume/", pages.resume, name="resume"),
+    path("account/change/", changes.change, name="change"),
     path("account/return/", pages.arrive, name="return"),
     path("account/confirm-payment/", pages.confirm_payment, name="confirm-payment"),
 ]

@@ -14,6 +14,7 @@ from stripe.params.checkout import SessionCreateParams, SessionCreateParamsSubsc
 from billing import snapshots
 from billing.errors import CardRefused, StripeGone, StripeRefused
 from billing.gateway import deliveries
+from billing.gateway.contracts import Contracts
 from billing.gateway.http import RETRIES, PatientClient
 from billing.gateway.port import Delivery, NextCharge
 from billing.gateway.refusals import translated
@@ -33,7 +34,7 @@ _PAGE = 100
 _NO_NEXT_INVOICE = "invoice_upcoming_none"
 
 
-class StripeGateway:
+class StripeGateway(Contracts):
     """Billing's `Gateway` over Stripe's API; see there for what each call promises."""
 
     def __init__(

@@ -129,6 +129,9 @@ def void(world: World, _: Params, invoice: str) -> Obj:
             f"You can only pass in open or uncollectible invoices. This invoice is {found['status']}."
         )
     invoicing.void(world, found)
+    subscription = lifecycle.subscription_of(world, found)
+    if subscription is not None and lifecycle.pays_for_change(subscription, found):
+        lifecycle.drop_waiting_change(world, subscription)
     _let_follow(world, found)
     return found
 

@@ -12,6 +12,7 @@ from billing.snapshots.parsing import (
     item,
     moment,
     payment_intent_of,
+    preview,
     price,
     subscription,
 )
@@ -23,6 +24,7 @@ from billing.snapshots.values import (
     EventSnapshot,
     InvoiceSnapshot,
     ItemSnapshot,
+    PreviewSnapshot,
     PriceSnapshot,
     Status,
     SubscriptionSnapshot,
@@ -36,6 +38,7 @@ __all__ = [
     "EventSnapshot",
     "InvoiceSnapshot",
     "ItemSnapshot",
+    "PreviewSnapshot",
     "PriceSnapshot",
     "Status",
     "SubscriptionSnapshot",
@@ -48,6 +51,7 @@ __all__ = [
     "item",
     "moment",
     "payment_intent_of",
+    "preview",
     "price",
     "subscription",
 ]

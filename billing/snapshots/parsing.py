@@ -18,6 +18,7 @@ from billing.snapshots.values import (
     EventSnapshot,
     InvoiceSnapshot,
     ItemSnapshot,
+    PreviewSnapshot,
     PriceSnapshot,
     Status,
     SubscriptionSnapshot,
@@ -114,6 +115,21 @@ def invoice(data: Mapping[str, Any], *, payment_intent: Mapping[str, Any] | None
         needs_action=_needs_action(payment_intent or {}),
         payment_intent=payment_intent_of(data),
         failed_card=id_of(failure.get("payment_method")),
+    )
+
+
+def preview(data: Mapping[str, Any]) -> PreviewSnapshot:
+    """Read an invoice that exists only as a preview."""
+    lines = _rows(data.get("lines"))
+    added = [line for line in lines if line["amount"] > 0]
+    ends = [line["period"]["end"] for line in added]
+    return PreviewSnapshot(
+        amount_due=data["amount_due"],
+        currency=data["currency"],
+        charged=sum(line["amount"] for line in added),
+        credited=-sum(line["amount"] for line in lines if line["amount"] < 0),
+        balance_after=min(0, data["total"] + (data.get("starting_balance") or 0)),
+        period_ends_at=_moment_or_none(max(ends, default=None)),
     )
 
 

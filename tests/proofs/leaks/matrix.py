@@ -118,6 +118,7 @@ PAGES: Mapping[str, Row] = {
     "billing:card": _page("yyy----", kept_out="sss----"),
     "billing:cancel": _page("yyy----", kept_out="sss----"),
     "billing:resume": _page("--y----", kept_out="--s----"),
+    "billing:change": _page("yyy----", kept_out="sss----"),
     "billing:return": _page("0------", kept_out="s------"),
     "billing:confirm-payment": _page("y------", kept_out="s------"),
 }
@@ -150,6 +151,7 @@ API: Mapping[str, Row] = {
     "billing:api-checkout": _for_readers("--y---y"),
     "billing:api-cancel": _for_readers("--y---y"),
     "billing:api-resume": _for_readers("--y---y"),
+    "billing:api-change": _for_readers("--y---y"),
     "billing:api-card": _for_readers("--y---y"),
 }
 
