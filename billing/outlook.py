@@ -77,6 +77,10 @@ class Outlook:
     retry_at: datetime | None
     access_ends_at: datetime | None
     cancel_scheduled: bool
+    cancelled_at: datetime | None  # when its end was asked for
+    paused: bool
+    paused_until: datetime | None
+    can_pause: bool
     in_grace: bool
     grace_until: datetime | None
     failure_code: str
@@ -184,13 +188,17 @@ def _outlook(row: Subscription, *, names: Mapping[str, str], now: datetime) -> O
         retry_at=waiting.next_payment_attempt if waiting and not needs_action else None,
         access_ends_at=_access_ends_at(row, ends_at=scheduled, grace_until=grace_until),
         cancel_scheduled=scheduled is not None,
+        cancelled_at=row.canceled_at if scheduled is not None or not row.is_open else None,
+        paused=_is_paused(row),
+        paused_until=row.pause_resumes_at if _is_paused(row) else None,
+        can_pause=_can_pause(row, ends_at=scheduled) and len(items) == 1,
         in_grace=grace_until is not None and now < grace_until,
         grace_until=grace_until,
         failure_code=_failure_code(waiting),
         failure_text=words.refusal(_failure_code(waiting)) if waiting else "",
         card=_card(row),
         can_cancel=row.is_open and scheduled is None,
-        can_resume=scheduled is not None and row.status in _GOING_ON,
+        can_resume=(scheduled is not None or _is_paused(row)) and row.status in _GOING_ON,
         can_change=row.status in {Status.ACTIVE, Status.TRIALING}
         and scheduled is None
         and not row.pause_behavior
@@ -198,6 +206,21 @@ def _outlook(row: Subscription, *, names: Mapping[str, str], now: datetime) -> O
         needs_card=waiting is not None and not needs_action,
         confirm_url=_confirm_url(row, waiting),
     )
+
+
+def is_skipped(row: Subscription) -> bool:
+    """Tell whether the running period is one that nobody pays for, because of a pause."""
+    latest = next((one for one in row.invoices.all() if one.stripe_id == row.latest_invoice), None)
+    return row.pause_behavior == "void" and latest is not None and latest.status in {"void", "draft"}
+
+
+def _is_paused(row: Subscription) -> bool:
+    return row.is_open and row.pause_behavior == "void"
+
+
+def _can_pause(row: Subscription, *, ends_at: datetime | None) -> bool:
+    is_running = row.status == Status.ACTIVE and row.automatic and ends_at is None
+    return is_running and not row.pause_behavior and bool(settings.PAUSE_MOST)
 
 
 def _plans(items: Iterable[SubscriptionItem]) -> tuple[Plan, ...]:
@@ -251,7 +274,8 @@ def _access_ends_at(
 ) -> datetime | None:
     if not row.is_open:
         return row.ended_at or row.canceled_at
-    return min((end for end in (ends_at, grace_until) if end is not None), default=None)
+    paid_until = row.period_ends_at if _is_paused(row) and not is_skipped(row) else None
+    return min((end for end in (ends_at, grace_until, paid_until) if end is not None), default=None)
 
 
 def _end(row: Subscription) -> datetime:
@@ -273,6 +297,9 @@ def _status_text(row: Subscription, *, ends_at: datetime | None, needs_action: b
         return _("Ended on %(date)s") % {"date": words.day(_end(row))}
     if ends_at is not None:
         return _("Ends on %(date)s") % {"date": words.day(ends_at)}
+    if _is_paused(row):
+        until = row.pause_resumes_at
+        return _("Paused until %(date)s") % {"date": words.day(until)} if until else _("Paused")
     if row.status == Status.TRIALING and row.trial_ends_at is not None:
         return _("Trial until %(date)s") % {"date": words.day(row.trial_ends_at)}
     return _("Active") if row.status in {Status.ACTIVE, Status.TRIALING} else row.status

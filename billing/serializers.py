@@ -50,6 +50,27 @@ class SubscriptionRequestSerializer(StrictSerializer):
     )
 
 
+FEEDBACK = (
+    "customer_service", "low_quality", "missing_features", "other", "switched_service", "too_complex",
+    "too_expensive", "unused",
+)  # fmt: skip
+
+
+class CancelRequestSerializer(SubscriptionRequestSerializer):
+    """Which subscription is meant, and, if the reader likes, why."""
+
+    feedback = serializers.ChoiceField(choices=FEEDBACK, required=False, help_text="Why, in a word.")
+    comment = serializers.CharField(max_length=500, required=False, allow_blank=True)
+
+
+class PauseRequestSerializer(SubscriptionRequestSerializer):
+    """Until when to pause."""
+
+    until = serializers.DateTimeField(
+        help_text="The pause lasts for whole paid periods: to the first renewal at or after this."
+    )
+
+
 class ChangeRequestSerializer(StrictSerializer):
     """Another price: shown first, then agreed to by repeating what was shown."""
 
@@ -146,6 +167,10 @@ class SubscriptionSerializer(serializers.Serializer[Any]):
     retry_at = serializers.DateTimeField(allow_null=True)
     access_ends_at = serializers.DateTimeField(allow_null=True)
     cancel_scheduled = serializers.BooleanField()
+    cancelled_at = serializers.DateTimeField(allow_null=True)
+    paused = serializers.BooleanField()
+    paused_until = serializers.DateTimeField(allow_null=True)
+    can_pause = serializers.BooleanField()
     in_grace = serializers.BooleanField()
     grace_until = serializers.DateTimeField(allow_null=True)
     failure = FailureSerializer(allow_null=True)

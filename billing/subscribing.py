@@ -6,6 +6,8 @@ Stripe, so parallel and double clicks, two tabs and a retry after a timeout all 
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from accounts.models import User
 from billing import attempts, calls, catalogue, links, outlook, sync, waiting
 from billing.errors import (
     AlreadySubscribed,
+    BillingError,
     NothingToDo,
     PaymentWaiting,
     StripeGone,
@@ -34,10 +37,20 @@ from billing.outlook import Outlook
 from billing.snapshots import CheckoutSnapshot, Status
 from billing.waiting import Patience
 
+logger = logging.getLogger(__name__)
+
 # Stripe keeps idempotency keys, and an unpaid session, for a day. After it a session that we never heard of is dead.
 _SESSION_LIFE = timedelta(hours=24)
 _UNPAID = (Status.PAST_DUE, Status.UNPAID)
 _ACCOUNT_CLOSED = "This account was closed meanwhile."
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a reader leaves, if they like to say: one of Stripe's codes, and their own words."""
+
+    feedback: str = ""
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +136,14 @@ def finish(attempt: CheckoutAttempt, *, session_id: str, gateway: Gateway, now: 
     return Arrival.DONE if _settle(attempt, session, gateway=gateway, now=now) else Arrival.CONFIRMING
 
 
-def cancel(reader: User, *, subscription: str | None = None, gateway: Gateway, now: datetime) -> None:
+def cancel(
+    reader: User,
+    *,
+    subscription: str | None = None,
+    why: Why | None = None,
+    gateway: Gateway,
+    now: datetime,
+) -> None:
     """End a subscription with the period already paid, or at once where a payment failed.
 
     `subscription` is the outlook's id; without it the one that matters most is meant. Repeating it changes nothing.
@@ -136,7 +156,7 @@ def cancel(reader: User, *, subscription: str | None = None, gateway: Gateway, n
         waiting.for_sync(row.customer_id, gateway=gateway, now=now)
         row.refresh_from_db()
     if row.status in _UNPAID:
-        _ask(
+        ask(
             row,
             "cancel_now",
             lambda key: gateway.cancel_now(subscription=row.stripe_id, key=key),
@@ -145,13 +165,32 @@ def cancel(reader: User, *, subscription: str | None = None, gateway: Gateway, n
         )
         void_what_is_open(row, gateway=gateway, now=now)
     elif row.is_open and outlook.scheduled_end(row) is None:
-        _ask(
+        ask(
             row,
             "cancel",
             lambda key: gateway.cancel_at_period_end(subscription=row.stripe_id, key=key),
             gateway,
             now,
         )
+
+    if why is not None and (why.feedback or why.comment):
+        _explain(row, why, gateway=gateway, now=now)
+
+
+def _explain(row: Subscription, why: Why, *, gateway: Gateway, now: datetime) -> None:
+    """Note the reason, once cancelled: whatever becomes of this call, the cancellation stands."""
+    digest = hashlib.sha256(f"{why.feedback}:{why.comment}".encode()).hexdigest()[:16]
+    try:
+        calls.recorded(
+            purpose="explain",
+            subject=f"{row.stripe_id}:{digest}",
+            call=lambda key: gateway.explain_end(
+                subscription=row.stripe_id, feedback=why.feedback, comment=why.comment, key=key
+            ),
+            now=now,
+        )
+    except BillingError as trouble:
+        logger.warning("Why %s was cancelled could not be noted: %s", row.stripe_id, trouble)
 
 
 def void_what_is_open(row: Subscription, *, gateway: Gateway, now: datetime) -> None:
@@ -182,7 +221,7 @@ def resume(reader: User, *, subscription: str | None = None, gateway: Gateway, n
     """
     row = own_open(reader, subscription, now=now)
     if outlook.scheduled_end(row) is not None:
-        _ask(row, "resume", lambda key: gateway.keep(subscription=row.stripe_id, key=key), gateway, now)
+        ask(row, "resume", lambda key: gateway.keep(subscription=row.stripe_id, key=key), gateway, now)
 
 
 def customer_of(reader: User) -> Customer | None:
@@ -405,7 +444,7 @@ def own_open(reader: User, subscription: str | None, *, now: datetime) -> Subscr
     return Subscription.objects.get(pk=chosen.id)
 
 
-def _ask(
+def ask(
     row: Subscription, purpose: str, call: Callable[[str], object], gateway: Gateway, now: datetime
 ) -> None:
     """Make one recorded change to a subscription, then look at what became of it."""

@@ -15,6 +15,7 @@ urlpatterns = [
     path("api/v1/subscription/cancel", api.CancelView.as_view(), name="api-cancel"),
     path("api/v1/subscription/resume", api.ResumeView.as_view(), name="api-resume"),
     path("api/v1/subscription/change", changes.ChangeView.as_view(), name="api-change"),
+    path("api/v1/subscription/pause", changes.PauseView.as_view(), name="api-pause"),
     path("api/v1/card", api.CardView.as_view(), name="api-card"),
     path("api/v1/invoices", api.InvoicesView.as_view(), name="api-invoices"),
     path("stripe/webhook/", webhook.webhook, name="webhook"),
@@ -24,6 +25,7 @@ urlpatterns = [
     path("account/cancel/", pages.cancel, name="cancel"),
     path("account/resume/", pages.resume, name="resume"),
     path("account/change/", changes.change, name="change"),
+    path("account/pause/", changes.pause, name="pause"),
     path("account/return/", pages.arrive, name="return"),
     path("account/confirm-payment/", pages.confirm_payment, name="confirm-payment"),
 ]

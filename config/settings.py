@@ -59,6 +59,11 @@ if not DEBUG and STRIPE_API_BASE != "https://api.stripe.com":
     raise EnvError("STRIPE_API_BASE", "points at a stand-in, which is for DEBUG=1 only.")
 
 PAST_DUE_GRACE = timedelta(days=env.number("PAST_DUE_GRACE_DAYS", default=7, most=366))
+# How far ahead a pause may end; 0 for the longest offers none.
+PAUSE_LEAST = timedelta(days=env.number("PAUSE_DAYS_LEAST", default=7, most=366))
+PAUSE_MOST = timedelta(days=env.number("PAUSE_DAYS_MOST", default=100, most=366))
+# Whether a reader who is about to cancel sees once, on the same page, that a pause is possible too.
+SAVE_OFFER_PAUSE = env.flag("SAVE_OFFER_PAUSE", default=True)
 RENEWAL_SLACK = timedelta(hours=env.number("RENEWAL_SLACK_HOURS", default=24, most=24 * 31))
 # How many articles a subscriber may give away in a calendar month (0: none), for how long, and to how many each.
 GIFTS_PER_MONTH = env.number("GIFTS_PER_MONTH", default=10, most=100)

@@ -102,9 +102,16 @@ class Contracts(ABC):
             key=key,
         )
 
-    def unpause(self, *, subscription: str, key: str) -> SubscriptionSnapshot:
-        """Take back a pause."""
-        return self._update_subscription(subscription, {"pause_collection": ""}, key=key)
+    def unpause(self, *, subscription: str, begin_now: bool, key: str) -> SubscriptionSnapshot:
+        """Take back a pause, with a new period that is paid now or with the one already paid."""
+        wish: SubscriptionUpdateParams = {"pause_collection": ""}
+        if begin_now:
+            wish |= {
+                "billing_cycle_anchor": {"type": "now"},
+                "proration_behavior": "none",
+                "payment_behavior": "error_if_incomplete",
+            }
+        return self._update_subscription(subscription, wish, key=key)
 
     def explain_end(self, *, subscription: str, feedback: str, comment: str, key: str) -> None:
         """Note why a reader cancelled."""

@@ -182,8 +182,11 @@ class Gateway(Protocol):
         """Void what falls due before `until`; from then on Stripe charges again by itself."""
         ...
 
-    def unpause(self, *, subscription: str, key: str) -> SubscriptionSnapshot:
-        """Take back a pause; the next period is charged again."""
+    def unpause(self, *, subscription: str, begin_now: bool, key: str) -> SubscriptionSnapshot:
+        """Take back a pause; with `begin_now` a new period begins at once, and is paid or nothing is changed.
+
+        :raises CardRefused: the card on file did not pay for it.
+        """
         ...
 
     def explain_end(self, *, subscription: str, feedback: str, comment: str, key: str) -> None:

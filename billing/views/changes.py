@@ -1,4 +1,4 @@
-"""Another plan: the API's call and the reader's page, both of which show the amount before anything is changed."""
+"""Another plan, and a pause: the API's calls and the reader's pages. An amount is shown before anything is changed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,19 @@ from rest_framework.views import APIView
 
 from accounts import clock
 from accounts.authentication import IsReader
-from billing import changing, gateway, links, subscribing
+from billing import changing, gateway, links, pausing, subscribing
 from billing.errors import AmountOutdated, NothingToDo, NotOnSale, SaleRefused, StripeRefused, StripeTrouble
-from billing.serializers import ChangeRequestSerializer, ProposalSerializer, SubscriptionStateSerializer
+from billing.serializers import (
+    ChangeRequestSerializer,
+    PauseRequestSerializer,
+    ProposalSerializer,
+    SubscriptionStateSerializer,
+)
 from billing.views.api import _body, _state
 from billing.views.api import _reader as _asking
 from billing.views.pages import _reader, _return_url, _say, _see_other, _try_again
 
-_MOST = 2**53
+_DIGITS = 16
 
 
 class ChangeView(APIView):
@@ -145,7 +150,73 @@ def _agree(request: HttpRequest, chosen: str | None, return_url: str) -> HttpRes
 
 def _shown(request: HttpRequest) -> tuple[datetime, int] | None:
     """Return when which amount was shown, as the form repeats it; None where it does not."""
-    seconds, amount = request.POST.get("shown_at", ""), request.POST.get("amount", "")
-    if not (seconds.isdecimal() and amount.isdecimal() and len(seconds) < 12 and int(amount) < _MOST):
+    shown_at, amount = _moment(request.POST.get("shown_at", "")), request.POST.get("amount", "")
+    if shown_at is None or not (amount.isascii() and amount.isdecimal() and len(amount) < _DIGITS):
         return None
-    return datetime.fromtimestamp(int(seconds), tz=UTC), int(amount)
+    return shown_at, int(amount)
+
+
+class PauseView(APIView):
+    """A pause."""
+
+    permission_classes = [IsReader]
+
+    @extend_schema(
+        operation_id="subscription_pause",
+        summary="Pause",
+        description=(
+            "From the end of what is paid to the first renewal at or after `until`; the answer's `paused_until` says "
+            "when it goes on by itself. `resume` takes it back. Repeating it changes nothing."
+        ),
+        request=PauseRequestSerializer,
+        responses={
+            200: SubscriptionStateSerializer,
+            409: OpenApiResponse(description="A problem: it cannot be paused, or not until then."),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Pause and answer with the new state."""
+        wish = _body(PauseRequestSerializer, request)
+        reader = _asking(request)
+        pausing.pause(
+            reader,
+            until=wish["until"],
+            subscription=wish.get("subscription"),
+            gateway=gateway.default(),
+            now=clock.now(),
+        )
+        return _state(reader)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def pause(request: HttpRequest) -> HttpResponse:
+    """Show until when a pause may last; on POST pause."""
+    reader, now = _reader(request), clock.now()
+    chosen = request.POST.get("subscription") or request.GET.get("subscription") or None
+    try:
+        if request.method != "POST":
+            row = subscribing.own_open(reader, chosen, now=now)
+            return render(
+                request,
+                "billing/pause.html",
+                {"subscription": str(row.pk), "pause_until": pausing.dates(row, now=now)},
+            )
+        until = _moment(request.POST.get("until", ""))
+        if until is None:
+            return _see_other(links.account())
+        pausing.pause(reader, until=until, subscription=chosen, gateway=gateway.default(), now=now)
+    except NothingToDo as nothing:
+        return _say(request, str(nothing), links.account())
+    except SaleRefused as refusal:
+        remedy = next((remedy["url"] for remedy in refusal.remedies), links.account())
+        return _say(request, str(refusal), remedy)
+    except (StripeTrouble, StripeRefused):
+        return _try_again(request, links.account())
+    return _say(request, _("Your subscription is paused."), links.account(), level=messages.SUCCESS)
+
+
+def _moment(seconds: str) -> datetime | None:
+    """Read a moment as our forms repeat it."""
+    is_one = seconds.isascii() and seconds.isdecimal() and len(seconds) < 12
+    return datetime.fromtimestamp(int(seconds), tz=UTC) if is_one else None

@@ -5,9 +5,11 @@ Every page needs a signed-in reader and is stored nowhere. Forms are safe to sen
 
 from __future__ import annotations
 
+from datetime import datetime
 from http import HTTPStatus
 from typing import cast
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest
@@ -18,11 +20,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import clock
 from accounts.models import User
-from billing import cards, catalogue, gateway, invoices, links, outlook, subscribing, waiting
+from billing import cards, catalogue, gateway, invoices, links, outlook, pausing, subscribing, waiting, words
 from billing.cards import Stored
 from billing.errors import NothingToDo, NotOnSale, SaleRefused, StripeGone, StripeRefused, StripeTrouble
 from billing.outlook import Outlook
-from billing.subscribing import Arrival
+from billing.subscribing import Arrival, Why
 
 _ASK_AGAIN_AFTER = 2  # seconds, while a payment is being confirmed
 
@@ -91,7 +93,13 @@ def cancel(request: HttpRequest) -> HttpResponse:
     chosen = request.POST.get("subscription") or request.GET.get("subscription")
     if request.method == "POST":
         try:
-            subscribing.cancel(reader, subscription=chosen, gateway=gateway.default(), now=clock.now())
+            subscribing.cancel(
+                reader,
+                subscription=chosen,
+                why=_why(request),
+                gateway=gateway.default(),
+                now=clock.now(),
+            )
         except NothingToDo as nothing:
             return _say(request, str(nothing), links.account())
         except (StripeTrouble, StripeRefused):
@@ -100,7 +108,26 @@ def cancel(request: HttpRequest) -> HttpResponse:
     state = _chosen(reader, chosen)
     if state is None or not state.can_cancel:
         return _see_other(links.account())
-    return render(request, "billing/cancel.html", {"state": state})
+    context = {
+        "state": state,
+        "reasons": words.FEEDBACK.items(),
+        "pause_until": _save_offer(request, reader, state),
+    }
+    return render(request, "billing/cancel.html", context)
+
+
+def _why(request: HttpRequest) -> Why:
+    feedback = request.POST.get("feedback", "")
+    return Why(feedback if feedback in words.FEEDBACK else "", request.POST.get("comment", "")[:500])
+
+
+def _save_offer(request: HttpRequest, reader: User, state: Outlook) -> tuple[datetime, ...]:
+    """Offer a pause instead, beside the button that cancels, and only the first time that they come here."""
+    seen = request.session.get("save_offer", [])
+    if not settings.SAVE_OFFER_PAUSE or not state.can_pause or state.id in seen:
+        return ()
+    request.session["save_offer"] = [*seen[-9:], state.id]
+    return pausing.dates(subscribing.own_open(reader, state.id, now=clock.now()), now=clock.now())
 
 
 @require_POST
@@ -109,9 +136,13 @@ def resume(request: HttpRequest) -> HttpResponse:
     """Take a cancellation back."""
     chosen = request.POST.get("subscription")
     try:
-        subscribing.resume(_reader(request), subscription=chosen, gateway=gateway.default(), now=clock.now())
+        pausing.resume(_reader(request), subscription=chosen, gateway=gateway.default(), now=clock.now())
     except NothingToDo as nothing:
         return _say(request, str(nothing), links.account())
+    except SaleRefused as refusal:
+        return _say(
+            request, str(refusal), next((remedy["url"] for remedy in refusal.remedies), links.account())
+        )
     except (StripeTrouble, StripeRefused):
         return _try_again(request, links.account())
     return _see_other(links.account())
