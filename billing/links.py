@@ -19,14 +19,22 @@ def account() -> str:
     return _page("billing:subscription")
 
 
-def subscribe(*, product: str = "", return_url: str = "") -> str:
-    """Return the address of the page that sells, optionally for one product."""
-    return _page("billing:subscribe", product=product, return_url=return_url)
+def subscribe(*, product: str = "", return_url: str = "", everything: bool = False) -> str:
+    """Return the address of the page that sells, optionally for one product.
+
+    `everything` shows what is on sale also to those who could come back to what they had with one click.
+    """
+    return _page("billing:subscribe", product=product, return_url=return_url, all="1" if everything else "")
 
 
 def change(*, product: str = "", return_url: str = "") -> str:
     """Return the address of the page that changes the plan, optionally to one that opens a product."""
     return _page("billing:change", product=product, return_url=return_url)
+
+
+def come_back(*, return_url: str = "") -> str:
+    """Return the address of the page on which an ended subscription begins again."""
+    return _page("billing:come-back", return_url=return_url)
 
 
 def back_to_plans(*, attempt: str) -> str:

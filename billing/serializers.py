@@ -93,6 +93,27 @@ class ChangeRequestSerializer(StrictSerializer):
         return attrs
 
 
+class ReturnRequestSerializer(StrictSerializer):
+    """What ended, again: shown first, then agreed to by repeating what was shown."""
+
+    price = serializers.CharField(
+        max_length=200, required=False, help_text="The `price` of a plan on sale; without it the last one."
+    )
+    preview = serializers.BooleanField(default=False, help_text="Show what it would cost; buy nothing.")
+    shown_at = serializers.DateTimeField(required=False, help_text="As the preview said.")
+    amount = serializers.IntegerField(
+        required=False, min_value=0, max_value=2**53, help_text="Charged today, as the preview said."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Let nobody agree to what they were not shown."""
+        missing = [name for name in ("shown_at", "amount") if name not in attrs]
+        if missing and not attrs["preview"]:
+            text = _("Ask for a preview first, and repeat what it says.")
+            raise serializers.ValidationError({name: [text] for name in missing})
+        return attrs
+
+
 class AddressSerializer(serializers.Serializer[Any]):
     """Where to send the reader next."""
 
@@ -196,6 +217,20 @@ class ProposalSerializer(serializers.Serializer[Any]):
     credit_left = serializers.IntegerField(help_text="What the next invoices use up first.")
     currency = serializers.CharField()
     formatted = serializers.CharField(source="amount_text")
+    next_charge = NextChargeSerializer(allow_null=True)
+
+
+class ReturnSerializer(serializers.Serializer[Any]):
+    """What subscribing again would cost: repeat `price`, `shown_at` and `amount` to agree."""
+
+    price = serializers.CharField(source="price.slug")
+    plan = serializers.CharField(source="price.plan.name")
+    price_text = serializers.CharField(source="price.text")
+    shown_at = serializers.DateTimeField()
+    amount = serializers.IntegerField(help_text="Charged today, in minor units of the currency.")
+    currency = serializers.CharField()
+    formatted = serializers.CharField(source="amount_text")
+    card = CardSerializer()
     next_charge = NextChargeSerializer(allow_null=True)
 
 

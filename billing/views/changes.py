@@ -130,15 +130,15 @@ def _show(
 
 
 def _agree(request: HttpRequest, chosen: str | None, return_url: str) -> HttpResponse:
-    shown = _shown(request)
-    if shown is None:
+    given = shown(request)
+    if given is None:
         return _show(request, chosen, return_url)
     try:
         changing.agree(
             _reader(request),
             price=request.POST.get("price", ""),
-            shown_at=shown[0],
-            amount=shown[1],
+            shown_at=given[0],
+            amount=given[1],
             subscription=chosen,
             gateway=gateway.default(),
             now=clock.now(),
@@ -148,7 +148,7 @@ def _agree(request: HttpRequest, chosen: str | None, return_url: str) -> HttpRes
     return _say(request, _("Your plan is changed."), return_url, level=messages.SUCCESS)
 
 
-def _shown(request: HttpRequest) -> tuple[datetime, int] | None:
+def shown(request: HttpRequest) -> tuple[datetime, int] | None:
     """Return when which amount was shown, as the form repeats it; None where it does not."""
     shown_at, amount = _moment(request.POST.get("shown_at", "")), request.POST.get("amount", "")
     if shown_at is None or not (amount.isascii() and amount.isdecimal() and len(amount) < _DIGITS):

@@ -20,7 +20,19 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import clock
 from accounts.models import User
-from billing import cards, catalogue, gateway, invoices, links, outlook, pausing, subscribing, waiting, words
+from billing import (
+    cards,
+    catalogue,
+    gateway,
+    invoices,
+    links,
+    outlook,
+    pausing,
+    returning,
+    subscribing,
+    waiting,
+    words,
+)
 from billing.cards import Stored
 from billing.errors import NothingToDo, NotOnSale, SaleRefused, StripeGone, StripeRefused, StripeTrouble
 from billing.outlook import Outlook
@@ -54,6 +66,11 @@ def subscribe(request: HttpRequest) -> HttpResponse:
         return _start_checkout(request)
     reader = _reader(request)
     attempt = subscribing.attempt_of(reader, request.GET.get("attempt", ""))
+    if attempt is None and "all" not in request.GET:
+        wanted = request.GET.get("product", "")
+        if returning.may_return(reader, product=wanted, now=clock.now()):
+            # One click away; the page there leads to all that is on sale.
+            return _see_other(links.come_back(return_url=_return_url(request)))
     product = request.GET.get("product") or (attempt.price.plan.unlocks[0] if attempt else None)
     context = {
         "state": outlook.of(reader, now=clock.now()),

@@ -119,6 +119,7 @@ PAGES: Mapping[str, Row] = {
     "billing:cancel": _page("yyy----", kept_out="sss----"),
     "billing:resume": _page("--y----", kept_out="--s----"),
     "billing:change": _page("yyy----", kept_out="sss----"),
+    "billing:come-back": _page("yyy----", kept_out="sss----"),
     "billing:pause": _page("yyy----", kept_out="sss----"),
     "billing:return": _page("0------", kept_out="s------"),
     "billing:confirm-payment": _page("y------", kept_out="s------"),
@@ -153,6 +154,7 @@ API: Mapping[str, Row] = {
     "billing:api-cancel": _for_readers("--y---y"),
     "billing:api-resume": _for_readers("--y---y"),
     "billing:api-change": _for_readers("--y---y"),
+    "billing:api-return": _for_readers("--y---y"),
     "billing:api-pause": _for_readers("--y---y"),
     "billing:api-card": _for_readers("--y---y"),
 }
