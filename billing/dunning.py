@@ -48,6 +48,7 @@ class Kind(StrEnum):
     ENDED_UNPAID = "ended_unpaid"
     GRACE_ENDING = "grace_ending"
     TRIAL_ENDING = "trial_ending"
+    SUBSCRIPTION_PAUSED = "subscription_paused"
     CARD_EXPIRING = "card_expiring"
     CARD_MISSING = "card_missing"
     RENEWAL_UPCOMING = "renewal_upcoming"
@@ -62,6 +63,7 @@ _PASSING = (
     Kind.TRIAL_ENDING,
     Kind.CARD_MISSING,
     Kind.RENEWAL_UPCOMING,
+    Kind.SUBSCRIPTION_PAUSED,
 )
 
 
@@ -156,6 +158,18 @@ def _of_subscription(subscription: Subscription, *, now: datetime) -> Iterator[_
     elif outlook.scheduled_end(subscription) is not None and _is_news(subscription.canceled_at, now=now):
         # The moment of the wish tells a second cancellation, after a resumption, from the first.
         yield _Notice(Kind.CANCEL_SCHEDULED, f"{name}:{_stamp(subscription.canceled_at)}", subscription)
+
+    if _is_paused(subscription, now=now):
+        # Nothing tells when it was paused; until when is news as long as it is to come.
+        yield _Notice(
+            Kind.SUBSCRIPTION_PAUSED, f"{name}:{_stamp(subscription.pause_resumes_at)}", subscription
+        )
+
+
+def _is_paused(subscription: Subscription, *, now: datetime) -> bool:
+    resumes_at = subscription.pause_resumes_at
+    is_void = subscription.status == Status.ACTIVE and subscription.pause_behavior == "void"
+    return is_void and resumes_at is not None and resumes_at > now
 
 
 def _of_invoices(subscription: Subscription, *, now: datetime) -> Iterator[_Notice]:

@@ -8,10 +8,13 @@ BillingError
 ├── WebhookRefused           a delivery that is not genuine or not readable
 ├── NotOnSale                a price that the catalogue does not offer
 ├── CodeRefused              a code that gives nothing, or not for this price
-├── SaleRefused              a purchase that would charge somebody twice
+├── SaleRefused              a purchase, or a change of one, that would not be what the reader wants
 │   ├── AlreadySubscribed    … an open subscription already gives what was asked for
 │   ├── PaymentWaiting       … a failed payment must be fixed first; a second subscription is not the answer
-│   └── CurrencyLocked       … in another currency than the one that Stripe keeps for this reader
+│   ├── CurrencyLocked       … in another currency than the one that Stripe keeps for this reader
+│   ├── NotPossible          … what was asked cannot be done as things stand
+│   ├── AmountOutdated       … it costs by now something else than was shown
+│   └── CardOnFileRefused    … the card on file did not pay, and nothing was changed
 ├── RefundRefused            money that cannot be given back, or not so much, or not as things stand now
 ├── OtherMode                an object of Stripe's test mode met by a live key, or the other way round
 ├── MergeRefused             two customers that cannot be one reader's
@@ -68,7 +71,7 @@ class CodeRefused(BillingError):
 
 
 class SaleRefused(BillingError):
-    """A purchase that would charge somebody twice; `remedies` say what they need instead, nearest first."""
+    """A purchase or change that is not to be made; `remedies` say what they need instead, nearest first."""
 
     def __init__(self, message: str, *, remedies: tuple[dict[str, str], ...] = ()) -> None:
         super().__init__(message)
@@ -109,6 +112,18 @@ class StatementRefused(BillingError):
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class NotPossible(SaleRefused):
+    """What was asked cannot be done as things stand."""
+
+
+class AmountOutdated(SaleRefused):
+    """What was agreed to is not what it costs by now: it has to be shown again."""
+
+
+class CardOnFileRefused(SaleRefused):
+    """The card on file did not pay; nothing was changed, and nothing is owed."""
 
 
 class CursorUnknown(BillingError):

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -113,12 +114,15 @@ def _without_a_reader() -> QuerySet[Customer]:
     return Customer.objects.filter(reader__in=User.objects.closed(), deleted_at=None)
 
 
-def _superseded(**of: int) -> Iterator[CheckoutAttempt]:
+def _superseded(**of: Any) -> Iterator[CheckoutAttempt]:
     """Walk open attempts that would give what their reader has a subscription for by now."""
     # While the bank is asked, Stripe has a subscription already that is `incomplete`, and the session is still in use.
     held = OpenProduct.objects.exclude(subscription__status=Status.INCOMPLETE)
     candidates = CheckoutAttempt.objects.filter(
-        state=CheckoutAttempt.State.OPEN, reader__in=held.values("reader"), **of
+        state=CheckoutAttempt.State.OPEN,
+        kind=CheckoutAttempt.Kind.CHECKOUT,
+        reader__in=held.values("reader"),
+        **of,
     )
     for attempt in candidates.select_related("reader", "price__plan"):
         if held.filter(reader=attempt.reader, product__in=attempt.price.plan.unlocks).exists():

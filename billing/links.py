@@ -20,9 +20,32 @@ def account() -> str:
     return _page("billing:subscription")
 
 
-def subscribe(*, product: str = "", return_url: str = "", code: str = "", currency: str = "") -> str:
-    """Return the address of the page that sells: for one product, with a code that was typed, in a currency."""
-    return _page("billing:subscribe", product=product, return_url=return_url, code=code, currency=currency)
+def subscribe(
+    *,
+    product: str = "",
+    return_url: str = "",
+    code: str = "",
+    currency: str = "",
+    everything: bool = False,
+) -> str:
+    """Return the address of the page that sells: for one product, with a code that was typed, in a currency.
+
+    `everything` shows what is on sale also to those who could come back to what they had with one click.
+    """
+    shown = "1" if everything else ""
+    return _page(
+        "billing:subscribe", product=product, return_url=return_url, code=code, currency=currency, all=shown
+    )
+
+
+def change(*, product: str = "", return_url: str = "") -> str:
+    """Return the address of the page that changes the plan, optionally to one that opens a product."""
+    return _page("billing:change", product=product, return_url=return_url)
+
+
+def come_back(*, return_url: str = "") -> str:
+    """Return the address of the page on which an ended subscription begins again."""
+    return _page("billing:come-back", return_url=return_url)
 
 
 def back_to_plans(*, attempt: str) -> str:

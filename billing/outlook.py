@@ -83,6 +83,10 @@ class Outlook:
     retry_at: datetime | None
     access_ends_at: datetime | None
     cancel_scheduled: bool
+    cancelled_at: datetime | None  # when its end was asked for
+    paused: bool
+    paused_until: datetime | None
+    can_pause: bool
     in_grace: bool
     grace_until: datetime | None
     failure_code: str
@@ -94,6 +98,7 @@ class Outlook:
     card: CardFace | None
     can_cancel: bool
     can_resume: bool
+    can_change: bool
     needs_card: bool
     confirm_url: str
     withdrawn_at: datetime | None  # since then it opens nothing, because its money went back
@@ -208,6 +213,10 @@ def _outlook(row: Subscription, *, names: Mapping[str, str], now: datetime) -> O
         if ends_without_card
         else _access_ends_at(row, ends_at=scheduled, grace_until=grace_until),
         cancel_scheduled=scheduled is not None,
+        cancelled_at=row.canceled_at if scheduled is not None or not row.is_open else None,
+        paused=_is_paused(row),
+        paused_until=row.pause_resumes_at if _is_paused(row) else None,
+        can_pause=_can_pause(row, ends_at=scheduled) and len(items) == 1,
         in_grace=grace_until is not None and now < grace_until,
         grace_until=grace_until,
         failure_code=failure_code,
@@ -218,9 +227,13 @@ def _outlook(row: Subscription, *, names: Mapping[str, str], now: datetime) -> O
         ended_unpaid=_is_unpaid_end(row),
         card=card,
         can_cancel=row.is_open and scheduled is None,
-        can_resume=scheduled is not None and row.status in _GOING_ON,
+        can_resume=(scheduled is not None or _is_paused(row)) and row.status in _GOING_ON,
+        can_change=row.status in {Status.ACTIVE, Status.TRIALING}
+        and scheduled is None
+        and not row.pause_behavior
+        and len(items) == 1,
         needs_card=waiting is not None and not needs_action,
-        confirm_url=waiting.hosted_url if waiting and needs_action else "",
+        confirm_url=_confirm_url(row, waiting),
         withdrawn_at=row.withdrawn_at,
         credit=_credit(row),
         credit_text=money.text(_credit(row), currency=row.currency) if _credit(row) else "",
@@ -228,6 +241,21 @@ def _outlook(row: Subscription, *, names: Mapping[str, str], now: datetime) -> O
         ends_without_card=ends_without_card,
         keeps_price=row.is_open and any(item.price and not item.price.active for item in items),
     )
+
+
+def is_skipped(row: Subscription) -> bool:
+    """Tell whether the running period is one that nobody pays for, because of a pause."""
+    latest = next((one for one in row.invoices.all() if one.stripe_id == row.latest_invoice), None)
+    return row.pause_behavior == "void" and latest is not None and latest.status in {"void", "draft"}
+
+
+def _is_paused(row: Subscription) -> bool:
+    return row.is_open and row.pause_behavior == "void"
+
+
+def _can_pause(row: Subscription, *, ends_at: datetime | None) -> bool:
+    is_running = row.status == Status.ACTIVE and row.automatic and ends_at is None
+    return is_running and not row.pause_behavior and bool(settings.PAUSE_MOST)
 
 
 def _plans(items: Iterable[SubscriptionItem]) -> tuple[Plan, ...]:
@@ -240,6 +268,18 @@ def _waiting_invoice(row: Subscription) -> Invoice | None:
         return None
     waiting = [invoice for invoice in row.invoices.all() if invoice.status == "open" and invoice.automatic]
     return min(waiting, key=lambda invoice: invoice.created_at, default=None)
+
+
+def _confirm_url(row: Subscription, waiting: Invoice | None) -> str:
+    """Return where the bank's confirmation is given: of what is owed, or of a change that waits to be made."""
+    if waiting is None:
+        changes = (invoice for invoice in row.invoices.all() if invoice.status == "open")
+        waiting = next((invoice for invoice in changes if _pays_for_change(row, invoice)), None)
+    return waiting.hosted_url if waiting is not None and waiting.needs_action else ""
+
+
+def _pays_for_change(row: Subscription, invoice: Invoice) -> bool:
+    return row.status in {Status.ACTIVE, Status.TRIALING} and invoice.billing_reason == "subscription_update"
 
 
 def _next_charge_at(row: Subscription, *, ends_at: datetime | None) -> datetime | None:
@@ -294,7 +334,8 @@ def _access_ends_at(
         return row.withdrawn_at or row.ended_at or row.canceled_at
     if row.withdrawn_at is not None:
         return row.withdrawn_at
-    return min((end for end in (ends_at, grace_until) if end is not None), default=None)
+    paid_until = row.period_ends_at if _is_paused(row) and not is_skipped(row) else None
+    return min((end for end in (ends_at, grace_until, paid_until) if end is not None), default=None)
 
 
 def _is_unpaid_end(row: Subscription) -> bool:
@@ -323,6 +364,9 @@ def _status_text(row: Subscription, *, ends_at: datetime | None, needs_action: b
         return ended % {"date": words.day(_end(row))}
     if ends_at is not None:
         return _("Ends on %(date)s") % {"date": words.day(ends_at)}
+    if _is_paused(row):
+        until = row.pause_resumes_at
+        return _("Paused until %(date)s") % {"date": words.day(until)} if until else _("Paused")
     if row.status == Status.TRIALING and row.trial_ends_at is not None:
         return _("Trial until %(date)s") % {"date": words.day(row.trial_ends_at)}
     return _("Active") if row.status in {Status.ACTIVE, Status.TRIALING} else _("We are looking into it")

@@ -55,6 +55,70 @@ class SubscriptionRequestSerializer(StrictSerializer):
     )
 
 
+FEEDBACK = (
+    "customer_service", "low_quality", "missing_features", "other", "switched_service", "too_complex",
+    "too_expensive", "unused",
+)  # fmt: skip
+
+
+class CancelRequestSerializer(SubscriptionRequestSerializer):
+    """Which subscription is meant, and, if the reader likes, why."""
+
+    feedback = serializers.ChoiceField(choices=FEEDBACK, required=False, help_text="Why, in a word.")
+    comment = serializers.CharField(max_length=500, required=False, allow_blank=True)
+
+
+class PauseRequestSerializer(SubscriptionRequestSerializer):
+    """Until when to pause."""
+
+    until = serializers.DateTimeField(
+        help_text="The pause lasts for whole paid periods: to the first renewal at or after this."
+    )
+
+
+class ChangeRequestSerializer(StrictSerializer):
+    """Another price: shown first, then agreed to by repeating what was shown."""
+
+    price = serializers.CharField(max_length=200, help_text="The `price` of a plan on sale.")
+    subscription = serializers.CharField(
+        max_length=40, required=False, help_text="The `id` of a subscription."
+    )
+    preview = serializers.BooleanField(default=False, help_text="Show what it would cost; change nothing.")
+    proration_date = serializers.DateTimeField(required=False, help_text="As the preview said.")
+    amount = serializers.IntegerField(
+        required=False, min_value=0, max_value=2**53, help_text="Charged today, as the preview said."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Let nobody agree to what they were not shown."""
+        missing = [name for name in ("proration_date", "amount") if name not in attrs]
+        if missing and not attrs["preview"]:
+            text = _("Ask for a preview first, and repeat what it says.")
+            raise serializers.ValidationError({name: [text] for name in missing})
+        return attrs
+
+
+class ReturnRequestSerializer(StrictSerializer):
+    """What ended, again: shown first, then agreed to by repeating what was shown."""
+
+    price = serializers.CharField(
+        max_length=200, required=False, help_text="The `price` of a plan on sale; without it the last one."
+    )
+    preview = serializers.BooleanField(default=False, help_text="Show what it would cost; buy nothing.")
+    shown_at = serializers.DateTimeField(required=False, help_text="As the preview said.")
+    amount = serializers.IntegerField(
+        required=False, min_value=0, max_value=2**53, help_text="Charged today, as the preview said."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Let nobody agree to what they were not shown."""
+        missing = [name for name in ("shown_at", "amount") if name not in attrs]
+        if missing and not attrs["preview"]:
+            text = _("Ask for a preview first, and repeat what it says.")
+            raise serializers.ValidationError({name: [text] for name in missing})
+        return attrs
+
+
 class AddressSerializer(serializers.Serializer[Any]):
     """Where to send the reader next."""
 
@@ -154,6 +218,10 @@ class SubscriptionSerializer(serializers.Serializer[Any]):
     retry_at = serializers.DateTimeField(allow_null=True)
     access_ends_at = serializers.DateTimeField(allow_null=True)
     cancel_scheduled = serializers.BooleanField()
+    cancelled_at = serializers.DateTimeField(allow_null=True)
+    paused = serializers.BooleanField()
+    paused_until = serializers.DateTimeField(allow_null=True)
+    can_pause = serializers.BooleanField()
     in_grace = serializers.BooleanField()
     grace_until = serializers.DateTimeField(allow_null=True)
     failure = FailureSerializer(allow_null=True)
@@ -164,6 +232,7 @@ class SubscriptionSerializer(serializers.Serializer[Any]):
     card = CardSerializer(allow_null=True)
     can_cancel = serializers.BooleanField()
     can_resume = serializers.BooleanField()
+    can_change = serializers.BooleanField()
     needs_card = serializers.BooleanField()
     confirm_url = serializers.CharField(allow_blank=True)
     credit = serializers.IntegerField(help_text="What the next invoices use up first, in minor units.")
@@ -176,6 +245,37 @@ class SubscriptionSerializer(serializers.Serializer[Any]):
         help_text="A trial without a card: it ends by itself at `access_ends_at` unless one is stored."
     )
     keeps_price = serializers.BooleanField(help_text="Its price is no longer sold, and stays as it is.")
+
+
+class ProposalSerializer(serializers.Serializer[Any]):
+    """What another price would cost: repeat `proration_date` and `amount` to agree."""
+
+    subscription = serializers.CharField()
+    price = serializers.CharField(source="price.slug")
+    plan = serializers.CharField(source="price.plan.name")
+    price_text = serializers.CharField(source="price.text")
+    proration_date = serializers.DateTimeField(source="shown_at")
+    amount = serializers.IntegerField(help_text="Charged today, in minor units of the currency.")
+    charged = serializers.IntegerField(help_text="For what is left of the period, or for a new one.")
+    credited = serializers.IntegerField(help_text="For what is left of the old period.")
+    credit_left = serializers.IntegerField(help_text="What the next invoices use up first.")
+    currency = serializers.CharField()
+    formatted = serializers.CharField(source="amount_text")
+    next_charge = NextChargeSerializer(allow_null=True)
+
+
+class ReturnSerializer(serializers.Serializer[Any]):
+    """What subscribing again would cost: repeat `price`, `shown_at` and `amount` to agree."""
+
+    price = serializers.CharField(source="price.slug")
+    plan = serializers.CharField(source="price.plan.name")
+    price_text = serializers.CharField(source="price.text")
+    shown_at = serializers.DateTimeField()
+    amount = serializers.IntegerField(help_text="Charged today, in minor units of the currency.")
+    currency = serializers.CharField()
+    formatted = serializers.CharField(source="amount_text")
+    card = CardSerializer()
+    next_charge = NextChargeSerializer(allow_null=True)
 
 
 class SubscriptionStateSerializer(serializers.Serializer[Any]):

@@ -6,8 +6,10 @@ Stripe, so parallel and double clicks, two tabs and a retry after a timeout all 
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -19,9 +21,10 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import calls, catalogue, codes, links, offers, outlook, sync, waiting
+from billing import attempts, calls, catalogue, codes, links, offers, outlook, sync, waiting
 from billing.errors import (
     AlreadySubscribed,
+    BillingError,
     CurrencyLocked,
     NothingToDo,
     NotOnSale,
@@ -32,13 +35,24 @@ from billing.errors import (
 )
 from billing.gateway import Gateway
 from billing.models import CheckoutAttempt, Customer, OpenProduct, Price, Subscription
+from billing.outlook import Outlook
 from billing.snapshots import CheckoutSnapshot, Status
 from billing.waiting import Patience
+
+logger = logging.getLogger(__name__)
 
 # Stripe keeps idempotency keys, and an unpaid session, for a day. After it a session that we never heard of is dead.
 _SESSION_LIFE = timedelta(hours=24)
 _UNPAID = (Status.PAST_DUE, Status.UNPAID)
 _ACCOUNT_CLOSED = "This account was closed meanwhile."
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a reader leaves, if they like to say: one of Stripe's codes, and their own words."""
+
+    feedback: str = ""
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +90,11 @@ def start(
     typed = _code_id(code, wanted, reader=reader, gateway=gateway, now=now)
     patience = Patience(settings.CHECKOUT_SECONDS_TO_WAIT)
     while True:
-        _refuse_second_purchase(reader, wanted, return_url=return_url, now=now)
+        refuse_second_purchase(reader, wanted, return_url=return_url, now=now)
         attempt = _open_attempt(reader, price=wanted, code=typed, return_url=return_url, now=now)
         try:
+            if attempts.is_agreement(attempt) and attempts.give_way(attempt, gateway=gateway, now=now):
+                continue
             session = _session(attempt, gateway=gateway, now=now)
             if session is not None:
                 if session.url and _is_wanted(attempt, session, price=wanted, code=typed):
@@ -120,6 +136,18 @@ def _learn_why(reader: User, price: Price, *, gateway: Gateway, now: datetime) -
         raise NotOnSale(_("This offer has just changed. Please look again."))
 
 
+def make_room(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> None:
+    """Close an open Checkout, so that its reader can buy in another way. A session found paid is learned of.
+
+    Where a click is asking for its session just now, nothing is done yet: ask again.
+
+    :raises StripeTrouble: Stripe did not answer.
+    """
+    session = _session(attempt, gateway=gateway, now=now)
+    if session is not None:
+        _close(attempt, session, gateway=gateway, now=now)
+
+
 def attempt_of(reader: User, key: str) -> CheckoutAttempt | None:
     """Return the reader's own attempt of that name."""
     return CheckoutAttempt.objects.select_related("price__plan").filter(reader=reader, key=key).first()
@@ -142,20 +170,27 @@ def finish(attempt: CheckoutAttempt, *, session_id: str, gateway: Gateway, now: 
     return Arrival.DONE if _settle(attempt, session, gateway=gateway, now=now) else Arrival.CONFIRMING
 
 
-def cancel(reader: User, *, subscription: str | None = None, gateway: Gateway, now: datetime) -> None:
+def cancel(
+    reader: User,
+    *,
+    subscription: str | None = None,
+    why: Why | None = None,
+    gateway: Gateway,
+    now: datetime,
+) -> None:
     """End a subscription with the period already paid, or at once where a payment failed.
 
     `subscription` is the outlook's id; without it the one that matters most is meant. Repeating it changes nothing.
 
     :raises NothingToDo: the reader has no such subscription, or it has ended.
     """
-    row = _own_open(reader, subscription, now=now)
+    row = own_open(reader, subscription, now=now)
     if row.status in _UNPAID:
         # This ends reading at once, so it must not rest on old news: the payment may have come in meanwhile.
         waiting.for_sync(row.customer_id, gateway=gateway, now=now)
         row.refresh_from_db()
     if row.status in _UNPAID:
-        _ask(
+        ask(
             row,
             "cancel_now",
             lambda key: gateway.cancel_now(subscription=row.stripe_id, key=key),
@@ -164,13 +199,32 @@ def cancel(reader: User, *, subscription: str | None = None, gateway: Gateway, n
         )
         void_what_is_open(row, gateway=gateway, now=now)
     elif row.is_open and outlook.scheduled_end(row) is None:
-        _ask(
+        ask(
             row,
             "cancel",
             lambda key: gateway.cancel_at_period_end(subscription=row.stripe_id, key=key),
             gateway,
             now,
         )
+
+    if why is not None and (why.feedback or why.comment):
+        _explain(row, why, gateway=gateway, now=now)
+
+
+def _explain(row: Subscription, why: Why, *, gateway: Gateway, now: datetime) -> None:
+    """Note the reason, once cancelled: whatever becomes of this call, the cancellation stands."""
+    digest = hashlib.sha256(f"{why.feedback}:{why.comment}".encode()).hexdigest()[:16]
+    try:
+        calls.recorded(
+            purpose="explain",
+            subject=f"{row.stripe_id}:{digest}",
+            call=lambda key: gateway.explain_end(
+                subscription=row.stripe_id, feedback=why.feedback, comment=why.comment, key=key
+            ),
+            now=now,
+        )
+    except BillingError as trouble:
+        logger.warning("Why %s was cancelled could not be noted: %s", row.stripe_id, trouble)
 
 
 def void_what_is_open(row: Subscription, *, gateway: Gateway, now: datetime) -> None:
@@ -199,9 +253,9 @@ def resume(reader: User, *, subscription: str | None = None, gateway: Gateway, n
 
     :raises NothingToDo: the reader has no such subscription, or it has already ended.
     """
-    row = _own_open(reader, subscription, now=now)
+    row = own_open(reader, subscription, now=now)
     if outlook.scheduled_end(row) is not None:
-        _ask(row, "resume", lambda key: gateway.keep(subscription=row.stripe_id, key=key), gateway, now)
+        ask(row, "resume", lambda key: gateway.keep(subscription=row.stripe_id, key=key), gateway, now)
 
 
 def customer_of(reader: User) -> Customer | None:
@@ -253,8 +307,24 @@ def ensure_customer(reader: User, *, gateway: Gateway, now: datetime) -> Custome
     return customer
 
 
-def _refuse_second_purchase(reader: User, wanted: Price, *, return_url: str, now: datetime) -> None:
+def refuse_second_purchase(reader: User, wanted: Price, *, return_url: str, now: datetime) -> None:
+    """Let nobody buy what they have, nor anything while a payment waits.
+
+    :raises SaleRefused: so it is; its remedies say what to do instead.
+    """
     states = outlook.every(reader, now=now)
+    refuse_while_unpaid(states, return_url=return_url)
+    if OpenProduct.objects.filter(reader=reader, product__in=wanted.plan.unlocks).exists():
+        resumable = any(state.can_resume and {*state.products} & {*wanted.plan.unlocks} for state in states)
+        remedies = ({"kind": "resume", "url": links.account()},) if resumable else ()
+        raise AlreadySubscribed(_("You already subscribe to this."), remedies=remedies)
+
+
+def refuse_while_unpaid(states: Iterable[Outlook], *, return_url: str) -> None:
+    """Send whoever owes a payment to the card, or to the bank's confirmation.
+
+    :raises PaymentWaiting: one of these subscriptions waits for a payment.
+    """
     for state in states:
         if state.confirm_url:
             remedy = {"kind": "confirm_payment", "url": links.confirm_payment()}
@@ -262,10 +332,6 @@ def _refuse_second_purchase(reader: User, wanted: Price, *, return_url: str, now
         if state.needs_card:
             remedy = {"kind": "fix_card", "url": links.card(return_url=return_url)}
             raise PaymentWaiting(_("A payment failed. Please fix the card first."), remedies=(remedy,))
-    if OpenProduct.objects.filter(reader=reader, product__in=wanted.plan.unlocks).exists():
-        resumable = any(state.can_resume and {*state.products} & {*wanted.plan.unlocks} for state in states)
-        remedies = ({"kind": "resume", "url": links.account()},) if resumable else ()
-        raise AlreadySubscribed(_("You already subscribe to this."), remedies=remedies)
 
 
 def _open_attempt(
@@ -323,7 +389,7 @@ def _session(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> Ch
         except StripeGone:
             _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
             return None
-    if not _claim(attempt, now=now):
+    if attempts.is_agreement(attempt) or not _claim(attempt, now=now):
         return None
     try:
         session = _open_session(attempt, gateway=gateway, now=now)
@@ -419,7 +485,11 @@ def _mark(attempt: CheckoutAttempt, state: CheckoutAttempt.State, *, now: dateti
     still_open.update(state=state, leased_until=None, closed_at=now)
 
 
-def _own_open(reader: User, subscription: str | None, *, now: datetime) -> Subscription:
+def own_open(reader: User, subscription: str | None, *, now: datetime) -> Subscription:
+    """Return the reader's open subscription of that name; without a name the one that matters most.
+
+    :raises NothingToDo: there is none.
+    """
     states = [state for state in outlook.every(reader, now=now) if state.is_open]
     chosen = next((state for state in states if subscription in {None, state.id}), None)
     if chosen is None:
@@ -427,7 +497,7 @@ def _own_open(reader: User, subscription: str | None, *, now: datetime) -> Subsc
     return Subscription.objects.get(pk=chosen.id)
 
 
-def _ask(
+def ask(
     row: Subscription, purpose: str, call: Callable[[str], object], gateway: Gateway, now: datetime
 ) -> None:
     """Make one recorded change to a subscription, then look at what became of it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.views import api, fix, invoices, pages, webhook
+from billing.views import api, changes, fix, invoices, pages, returns, webhook
 
 app_name = "billing"
 
@@ -14,6 +14,9 @@ urlpatterns = [
     path("api/v1/subscription", api.SubscriptionView.as_view(), name="api-subscription"),
     path("api/v1/subscription/cancel", api.CancelView.as_view(), name="api-cancel"),
     path("api/v1/subscription/resume", api.ResumeView.as_view(), name="api-resume"),
+    path("api/v1/subscription/change", changes.ChangeView.as_view(), name="api-change"),
+    path("api/v1/subscription/pause", changes.PauseView.as_view(), name="api-pause"),
+    path("api/v1/subscription/return", returns.ReturnView.as_view(), name="api-return"),
     path("api/v1/card", api.CardView.as_view(), name="api-card"),
     path("api/v1/invoices", api.InvoicesView.as_view(), name="api-invoices"),
     path("stripe/webhook/", webhook.webhook, name="webhook"),
@@ -23,6 +26,9 @@ urlpatterns = [
     path("account/card/", pages.card, name="card"),
     path("account/cancel/", pages.cancel, name="cancel"),
     path("account/resume/", pages.resume, name="resume"),
+    path("account/change/", changes.change, name="change"),
+    path("account/pause/", changes.pause, name="pause"),
+    path("account/come-back/", returns.come_back, name="come-back"),
     path("account/return/", pages.arrive, name="return"),
     path("account/fix/", fix.fix, name="fix"),
     path("account/fix/done/", fix.done, name="fixed"),

@@ -69,6 +69,19 @@ _BRANDS = {
 }
 
 
+# Why readers leave: Stripe's codes, as the reader chooses them.
+FEEDBACK = {
+    "too_expensive": gettext_lazy("It is too expensive."),
+    "unused": gettext_lazy("I do not read enough."),
+    "missing_features": gettext_lazy("I miss something."),
+    "low_quality": gettext_lazy("I am not happy with the quality."),
+    "switched_service": gettext_lazy("I read something else now."),
+    "customer_service": gettext_lazy("I was not treated well."),
+    "too_complex": gettext_lazy("It is too complicated."),
+    "other": gettext_lazy("Another reason."),
+}
+
+
 def refusal(code: str) -> str:
     """Say why a payment failed; a code that we do not know reads as a plain decline."""
     return str(_REFUSALS.get(code, _DECLINED))

@@ -67,6 +67,11 @@ PAST_DUE_GRACE = timedelta(days=env.number("PAST_DUE_GRACE_DAYS", default=7, mos
 GRACE_WARNING = timedelta(days=env.number("GRACE_WARNING_DAYS", default=2, most=60))
 TRIAL_WARNING = timedelta(days=env.number("TRIAL_WARNING_DAYS", default=3, most=60))
 FIX_LINK_LIFE = timedelta(days=env.number("FIX_LINK_DAYS", default=30, least=1, most=366))
+# How far ahead a pause may end; 0 for the longest offers none.
+PAUSE_LEAST = timedelta(days=env.number("PAUSE_DAYS_LEAST", default=7, most=366))
+PAUSE_MOST = timedelta(days=env.number("PAUSE_DAYS_MOST", default=100, most=366))
+# Whether a reader who is about to cancel sees once, on the same page, that a pause is possible too.
+SAVE_OFFER_PAUSE = env.flag("SAVE_OFFER_PAUSE", default=True)
 RENEWAL_SLACK = timedelta(hours=env.number("RENEWAL_SLACK_HOURS", default=24, most=24 * 31))
 # What becomes of reading when the money for it went back, and nobody said so: a full refund made in Stripe's dashboard,
 # a dispute that was lost.

@@ -26,7 +26,7 @@ PAGES = {
     Remedy.REGISTER: "account_signup",
     Remedy.VERIFY_EMAIL: "account_email",
     Remedy.SUBSCRIBE: "billing:subscribe",
-    Remedy.UPGRADE: "billing:subscribe",
+    Remedy.UPGRADE: "billing:change",
     Remedy.FIX_CARD: "billing:card",
     Remedy.CONFIRM_PAYMENT: "billing:confirm-payment",
     Remedy.RESUME: "billing:subscription",

@@ -65,10 +65,10 @@ class StripeEventAdmin(MirrorAdmin):
 
 @admin.register(CheckoutAttempt)
 class CheckoutAttemptAdmin(MirrorAdmin):
-    """Ways to Checkout."""
+    """Ways to Checkout, and what was agreed to and paid with the card on file."""
 
-    list_display = ("key", "reader", "price", "state", "started_at", "closed_at")
-    list_filter = ("state", "price", "started_at")
+    list_display = ("key", "kind", "reader", "price", "amount", "state", "refusal", "started_at", "closed_at")
+    list_filter = ("kind", "state", "price", "started_at")
     list_select_related = ("reader", "price")
     search_fields = ("key", "session_id", "reader__email")
 

@@ -15,6 +15,7 @@ from billing import snapshots
 from billing.errors import CardRefused, StripeGone, StripeRefused
 from billing.gateway import deliveries
 from billing.gateway.charges import ChargeCalls
+from billing.gateway.contracts import Contracts
 from billing.gateway.goods import StripeGoods
 from billing.gateway.http import RETRIES, PatientClient
 from billing.gateway.lines import InvoiceLines
@@ -39,7 +40,7 @@ _CHARGED = (Status.TRIALING, Status.ACTIVE)
 _NO_NEXT_INVOICE = "invoice_upcoming_none"
 
 
-class StripeGateway(ChargeCalls, StripeGoods):
+class StripeGateway(ChargeCalls, StripeGoods, Contracts):
     """Billing's `Gateway` over Stripe's API; see there for what each call promises."""
 
     def __init__(

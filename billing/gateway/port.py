@@ -16,6 +16,7 @@ from billing.snapshots import (
     DisputeSnapshot,
     EventSnapshot,
     InvoiceSnapshot,
+    PreviewSnapshot,
     PriceSnapshot,
     RefundSnapshot,
     SubscriptionSnapshot,
@@ -188,6 +189,58 @@ class Gateway(Goods, Protocol):
 
     def keep(self, *, subscription: str, key: str) -> SubscriptionSnapshot:
         """Take back a scheduled end, whichever of Stripe's two ways it was scheduled in."""
+        ...
+
+    def preview_change(
+        self, *, subscription: str, item: str, price: str, quantity: int, at: datetime
+    ) -> PreviewSnapshot:
+        """Ask what a change to another price would bring, were it made at `at` and settled at once."""
+        ...
+
+    def change_price(
+        self,
+        *,
+        subscription: str,
+        item: str,
+        price: str,
+        quantity: int,
+        at: datetime,
+        key: str,
+        may_wait: bool = False,
+    ) -> SubscriptionSnapshot:
+        """Change to another price as if at `at`, and charge or credit the difference now.
+
+        Where the card does not pay, nothing has changed and nothing is owed. With `may_wait` the change stays
+        pending instead, beside an open invoice: made when that is paid, dropped by Stripe within a day.
+
+        :raises CardRefused: the card was declined, or the bank wants a confirmation (code `authentication_required`).
+        """
+        ...
+
+    def preview_start(self, *, customer: str, price: str) -> PreviewSnapshot:
+        """Ask what a new subscription to a price (Stripe's id) would bring today."""
+        ...
+
+    def begin(self, *, customer: str, price: str, card: str, reader: str, key: str) -> SubscriptionSnapshot:
+        """Begin a subscription on a card on file. Where the card does not pay, there is no subscription.
+
+        :raises CardRefused: the card was declined, or the bank wants a confirmation (code `authentication_required`).
+        """
+        ...
+
+    def pause(self, *, subscription: str, until: datetime, key: str) -> SubscriptionSnapshot:
+        """Void what falls due before `until`; from then on Stripe charges again by itself."""
+        ...
+
+    def unpause(self, *, subscription: str, begin_now: bool, key: str) -> SubscriptionSnapshot:
+        """Take back a pause; with `begin_now` a new period begins at once, and is paid or nothing is changed.
+
+        :raises CardRefused: the card on file did not pay for it.
+        """
+        ...
+
+    def explain_end(self, *, subscription: str, feedback: str, comment: str, key: str) -> None:
+        """Note at Stripe why a reader cancelled; possible also of one that has ended."""
         ...
 
     def next_charge(self, *, subscription: str) -> NextCharge | None:

@@ -16,6 +16,7 @@ _WANTS_CONFIRMATION = {
     _CONFIRMATION,
     "invoice_payment_intent_requires_action",
     "payment_intent_action_required",
+    "subscription_payment_intent_requires_action",
 }
 
 

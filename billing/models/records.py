@@ -60,7 +60,17 @@ class StripeEvent(models.Model):
 
 
 class CheckoutAttempt(models.Model):
-    """A reader's way to Checkout. One open attempt per reader: two tabs, or a double click, share it."""
+    """A reader's way to a purchase. One open attempt per reader: two tabs, or a double click, share it.
+
+    Most lead to Checkout. Another plan and a return are paid with the card on file, after their amount was shown.
+    """
+
+    class Kind(models.TextChoices):
+        """What is bought, and how."""
+
+        CHECKOUT = "checkout", _("at Checkout")
+        CHANGE = "change", _("another plan, with the card on file")
+        RETURN = "return", _("the subscription again, with the card on file")
 
     class State(models.TextChoices):
         """How an attempt stands."""
@@ -76,13 +86,25 @@ class CheckoutAttempt(models.Model):
     key = models.CharField(
         max_length=80, unique=True, help_text=_("Idempotency key and public name of the attempt.")
     )
-    return_url = models.URLField(max_length=1000)
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.CHECKOUT)
+    return_url = models.URLField(max_length=1000, blank=True)
     code = models.CharField(max_length=80, blank=True, help_text=_("Stripe's id of the code that was typed."))
     session_id = models.CharField(max_length=120, blank=True, db_index=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     leased_until = models.DateTimeField(
         null=True, blank=True, help_text=_("Somebody is asking Stripe for the session.")
     )
+    subscription = models.ForeignKey(
+        "billing.Subscription", null=True, blank=True, on_delete=models.SET_NULL, related_name="agreements"
+    )
+    shown_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When the amount was shown; prorations count from here.")
+    )
+    amount = models.BigIntegerField(null=True, blank=True, help_text=_("What was shown, in minor units."))
+    asked_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When Stripe was asked; until it is closed, the outcome is open.")
+    )
+    refusal = models.CharField(max_length=80, blank=True, help_text=_("Why the card did not pay."))
     started_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
 

@@ -18,8 +18,12 @@ from .world import World
 def apply(world: World, subscription: Obj, params: Params) -> None:
     """Change items, trial end or billing anchor. A change that must be paid for first waits, or fails whole.
 
+    One that was waiting is given up for it.
+
     :raises ApiError: an unknown item or price, or a payment refused under `error_if_incomplete`.
     """
+    if subscription["pending_update"]:
+        lifecycle.drop_waiting_change(world, subscription)
     before = copy.deepcopy(subscription)
     try:
         lines, restarted = changed_lines(world, subscription, params)
@@ -37,16 +41,18 @@ def apply(world: World, subscription: Obj, params: Params) -> None:
 def changed_lines(world: World, subscription: Obj, params: Params) -> tuple[list[Obj], bool]:
     """Change the subscription, and return the lines that settle the change and whether a new period begins now."""
     interval = _interval(world, subscription)
-    at = params.get("proration_date") or world.now()
+    at = _proration_date(world, subscription, params)
     given = params.get("items") or []
     credits_ = [line for entry in given for line in _credit(world, subscription, entry, at=at)]
     changed = _change_items(world, subscription, given)
     if _trial_moves(world, subscription, params):
         return [], False
+    in_trial = subscription["status"] == "trialing"
     restarted = (
-        interval != _interval(world, subscription)
+        # A trial goes on to its end whatever it leads to, and only then is a period of the new length begun.
+        (interval != _interval(world, subscription) and not in_trial)
         or params.get("billing_cycle_anchor", {}).get("type") == "now"
-        or (params.get("trial_end") == "now" and subscription["status"] == "trialing")
+        or (params.get("trial_end") == "now" and in_trial)
     )
     if restarted:
         restart_period(world, subscription)
@@ -56,6 +62,17 @@ def changed_lines(world: World, subscription: Obj, params: Params) -> tuple[list
     if params.get("proration_behavior") == "none":
         return (lines if restarted else []), restarted
     return credits_ + lines, restarted
+
+
+def _proration_date(world: World, subscription: Obj, params: Params) -> int:
+    start, end = lifecycle.period_of(subscription)
+    at = int(params.get("proration_date") or world.now())
+    if "proration_date" in params and not start <= at <= end:
+        raise ApiError(
+            "Cannot specify `proration_date` outside of the current period of the subscription.",
+            param="proration_date",
+        )
+    return at
 
 
 def _interval(world: World, subscription: Obj) -> tuple[str, int]:
@@ -120,13 +137,19 @@ def _prorated(world: World, subscription: Obj, item: Obj, *, sign: int, at: int)
         return []
     start, end = item["current_period_start"], item["current_period_end"]
     price = world.store.get("price", item["price"])
-    share = max(0, end - at) / max(1, end - start)
-    amount = sign * round(price["unit_amount"] * item["quantity"] * share)
+    amount = sign * _share(
+        price["unit_amount"] * item["quantity"], of=max(0, end - at), whole=max(1, end - start)
+    )
     name = world.store.get("product", price["product"])["name"]
     text = f"{'Unused' if sign < 0 else 'Remaining'} time on {name}"
     return [
         invoicing.proration_line(world, subscription, item, price, amount=amount, period=(at, end), text=text)
     ]
+
+
+def _share(amount: int, *, of: int, whole: int) -> int:
+    """Return the part of an amount that falls on `of` seconds of `whole`, to the nearest cent, half a cent up."""
+    return (2 * amount * of + whole) // (2 * whole)
 
 
 def _trial_moves(world: World, subscription: Obj, params: Params) -> bool:
@@ -193,7 +216,7 @@ def _let_wait(world: World, subscription: Obj, before: Obj) -> None:
     }
     subscription["pending_update"] = {
         "billing_cycle_anchor": None,
-        "expires_at": world.now() + 23 * HOUR,
+        "expires_at": min(world.now() + 23 * HOUR, lifecycle.period_of(subscription)[1]),
         "subscription_items": copy.deepcopy(wanted["items"]["data"]),
         "trial_end": None,
         "trial_from_plan": None,

@@ -97,7 +97,7 @@ def _of_subscription(world: World, subscription: Obj) -> list[Work]:
     if (subscription["pause_collection"] or {}).get("resumes_at"):
         works.append(Work(subscription["pause_collection"]["resumes_at"], 0, _collect_again))
     if (subscription["pending_update"] or {}).get("expires_at"):
-        works.append(Work(subscription["pending_update"]["expires_at"], 0, _drop_pending_update))
+        works.append(Work(subscription["pending_update"]["expires_at"], 0, lifecycle.drop_waiting_change))
     if subscription["status"] == "trialing" and not subscription.get("_trial_notice"):
         works.append(Work(max(subscription["created"], end - _TRIAL_NOTICE), 0, _announce_trial_end))
     elif (
@@ -124,12 +124,6 @@ def _cancel_as_planned(world: World, subscription: Obj) -> None:
 def _collect_again(world: World, subscription: Obj) -> None:
     with world.changing(subscription, "customer.subscription.updated"):
         subscription["pause_collection"] = None
-
-
-def _drop_pending_update(world: World, subscription: Obj) -> None:
-    with world.changing(subscription, "customer.subscription.updated"):
-        subscription["pending_update"] = None
-    world.emit("customer.subscription.pending_update_expired", subscription)
 
 
 def _announce_trial_end(world: World, subscription: Obj) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 
-from . import changes, due, invoicing, lifecycle
+from . import changes, due, invoicing, lifecycle, previews
 from .cards import Answer
-from .errors import ApiError, not_simulated, parameter_missing
+from .errors import ApiError, not_simulated
 from .params import Params, merged_metadata
 from .payment_methods import attach_to, usable_payment_method
 from .payments import ask_bank, payment_refused
@@ -129,6 +129,9 @@ def void(world: World, _: Params, invoice: str) -> Obj:
             f"You can only pass in open or uncollectible invoices. This invoice is {found['status']}."
         )
     invoicing.void(world, found)
+    subscription = lifecycle.subscription_of(world, found)
+    if subscription is not None and lifecycle.pays_for_change(subscription, found):
+        lifecycle.drop_waiting_change(world, subscription)
     _let_follow(world, found)
     return found
 
@@ -154,11 +157,7 @@ def create_preview(world: World, params: Params) -> Obj:
     :raises ApiError: there will be none.
     """
     if "subscription" not in params:
-        raise (
-            not_simulated("invoice previews without a subscription")
-            if params
-            else parameter_missing("subscription")
-        )
+        return previews.of_new(world, params)
     found = world.store.get("subscription", params["subscription"], param="subscription")
     details = params.get("subscription_details", {})
     unknown = details.keys() - {"items", "proration_behavior", "proration_date", "billing_cycle_anchor"}

@@ -176,10 +176,11 @@ def pay(
     """Settle an open invoice by the bank's answer, let the subscription follow, and tell whether it is paid.
 
     `change_waits` means that the invoice pays for a change which is not made before it is paid: a refusal leaves the
-    subscription as it is.
+    subscription as it is, now and whenever else it is tried.
     """
     paid = invoicing.settle(world, invoice, method, answer, retry_at=retry_at)
     subscription = subscription_of(world, invoice)
+    change_waits = change_waits or (subscription is not None and pays_for_change(subscription, invoice))
     if subscription is not None and (paid or not change_waits):
         follow(world, subscription, invoice, paid=paid)
     return paid
@@ -201,9 +202,25 @@ def follow(world: World, subscription: Obj, invoice: Obj, *, paid: bool) -> None
             subscription["status"] = "past_due"
 
 
+def pays_for_change(subscription: Obj, invoice: Obj) -> bool:
+    """Tell whether a change of this subscription waits for this invoice."""
+    pending = subscription.get("_pending") or {}
+    return bool(subscription["pending_update"] and pending.get("invoice") == invoice["id"])
+
+
+def drop_waiting_change(world: World, subscription: Obj) -> None:
+    """Give up a change that nobody paid for; its invoice is owed no more."""
+    invoice = world.store.find("invoice", (subscription.get("_pending") or {}).get("invoice"))
+    with world.changing(subscription, "customer.subscription.updated"):
+        subscription["pending_update"] = subscription["_pending"] = None
+    world.emit("customer.subscription.pending_update_expired", subscription)
+    if invoice is not None and invoice["status"] == "open":
+        invoicing.void(world, invoice)
+
+
 def _make_waiting_change(world: World, subscription: Obj, invoice: Obj) -> None:
     pending = subscription.get("_pending")
-    if not subscription["pending_update"] or not pending or pending["invoice"] != invoice["id"]:
+    if pending is None or not pays_for_change(subscription, invoice):
         return
     subscription["items"] = pending["items"]
     subscription["billing_cycle_anchor"] = pending["billing_cycle_anchor"]

@@ -20,6 +20,7 @@ from billing.snapshots.values import (
     EventSnapshot,
     InvoiceSnapshot,
     ItemSnapshot,
+    PreviewSnapshot,
     PriceSnapshot,
     Status,
     SubscriptionSnapshot,
@@ -148,6 +149,21 @@ def invoice(
         tax=sum(row.get("amount") or 0 for row in data.get("total_taxes") or ()),
         tax_is_included=any(row.get("tax_behavior") == "inclusive" for row in data.get("total_taxes") or ()),
         finalization_error=_finalization_error(data),
+    )
+
+
+def preview(data: Mapping[str, Any]) -> PreviewSnapshot:
+    """Read an invoice that exists only as a preview."""
+    lines = _rows(data.get("lines"))
+    added = [line for line in lines if line["amount"] > 0]
+    ends = [line["period"]["end"] for line in added]
+    return PreviewSnapshot(
+        amount_due=data["amount_due"],
+        currency=data["currency"],
+        charged=sum(line["amount"] for line in added),
+        credited=-sum(line["amount"] for line in lines if line["amount"] < 0),
+        balance_after=min(0, data["total"] + (data.get("starting_balance") or 0)),
+        period_ends_at=_moment_or_none(max(ends, default=None)),
     )
 
 

@@ -96,6 +96,18 @@ class InvoiceSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class PreviewSnapshot:
+    """An invoice that would be made: what it adds, what it gives back, what is left to pay today."""
+
+    amount_due: int
+    currency: str
+    charged: int  # all that is added, before credit
+    credited: int  # all that is given back, a positive amount
+    balance_after: int  # the customer's, negative where credit is left for the next invoices
+    period_ends_at: datetime | None  # until when what is added lasts; None where nothing is
+
+
+@dataclass(frozen=True, slots=True)
 class ItemSnapshot:
     """One line of a subscription."""
 

@@ -17,10 +17,11 @@ from rest_framework.views import APIView
 from accounts import clock
 from accounts.authentication import IsReader
 from accounts.models import User
-from billing import cards, gateway, invoices, offers, outlook, subscribing
+from billing import cards, gateway, invoices, offers, outlook, pausing, subscribing
 from billing.errors import CursorUnknown
 from billing.serializers import (
     AddressSerializer,
+    CancelRequestSerializer,
     CardRequestSerializer,
     CheckoutRequestSerializer,
     InvoicesSerializer,
@@ -28,6 +29,7 @@ from billing.serializers import (
     SubscriptionRequestSerializer,
     SubscriptionStateSerializer,
 )
+from billing.subscribing import Why
 from billing.views import typed
 
 _REFUSED = OpenApiResponse(description="A problem; `remedies` say what is needed instead, nearest first.")
@@ -125,15 +127,19 @@ class CancelView(APIView):
         operation_id="subscription_cancel",
         summary="Cancel",
         description="Ends with the paid period; at once where a payment failed. Repeating it changes nothing.",
-        request=SubscriptionRequestSerializer,
+        request=CancelRequestSerializer,
         responses={200: SubscriptionStateSerializer, 409: _NOTHING},
     )
     def post(self, request: Request) -> Response:
         """Cancel and answer with the new state."""
-        wish = _body(SubscriptionRequestSerializer, request)
+        wish = _body(CancelRequestSerializer, request)
         reader = _reader(request)
         subscribing.cancel(
-            reader, subscription=wish.get("subscription"), gateway=gateway.default(), now=clock.now()
+            reader,
+            subscription=wish.get("subscription"),
+            why=Why(wish.get("feedback", ""), wish.get("comment", "")),
+            gateway=gateway.default(),
+            now=clock.now(),
         )
         return _state(reader)
 
@@ -145,7 +151,8 @@ class ResumeView(APIView):
 
     @extend_schema(
         operation_id="subscription_resume",
-        summary="Take a cancellation back",
+        summary="Take a cancellation or a pause back",
+        description="A pause that has begun ends with a new period, charged now; before, nothing is charged.",
         request=SubscriptionRequestSerializer,
         responses={200: SubscriptionStateSerializer, 409: _NOTHING},
     )
@@ -153,7 +160,7 @@ class ResumeView(APIView):
         """Resume and answer with the new state."""
         wish = _body(SubscriptionRequestSerializer, request)
         reader = _reader(request)
-        subscribing.resume(
+        pausing.resume(
             reader, subscription=wish.get("subscription"), gateway=gateway.default(), now=clock.now()
         )
         return _state(reader)

@@ -5,9 +5,11 @@ Every page needs a signed-in reader and is stored nowhere. Forms are safe to sen
 
 from __future__ import annotations
 
+from datetime import datetime
 from http import HTTPStatus
 from typing import cast
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest
@@ -18,7 +20,20 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import clock
 from accounts.models import User
-from billing import cards, codes, gateway, invoices, links, offers, outlook, subscribing, waiting
+from billing import (
+    cards,
+    codes,
+    gateway,
+    invoices,
+    links,
+    offers,
+    outlook,
+    pausing,
+    returning,
+    subscribing,
+    waiting,
+    words,
+)
 from billing.cards import Stored
 from billing.codes import Code
 from billing.errors import (
@@ -32,7 +47,7 @@ from billing.errors import (
 )
 from billing.offers import Offers
 from billing.outlook import Outlook
-from billing.subscribing import Arrival
+from billing.subscribing import Arrival, Why
 from billing.views import typed
 
 _ASK_AGAIN_AFTER = 2  # seconds, while a payment is being confirmed
@@ -63,6 +78,11 @@ def subscribe(request: HttpRequest) -> HttpResponse:
         return _start_checkout(request)
     reader = _reader(request)
     attempt = subscribing.attempt_of(reader, request.GET.get("attempt", ""))
+    if attempt is None and "all" not in request.GET:
+        wanted = request.GET.get("product", "")
+        if returning.may_return(reader, product=wanted, now=clock.now()):
+            # One click away; the page there leads to all that is on sale.
+            return _see_other(links.come_back(return_url=_return_url(request)))
     product = request.GET.get("product") or (attempt.price.plan.unlocks[0] if attempt else None)
     code, problem = _typed_code(request)
     found = _offers(request, product=product, code=code)
@@ -136,7 +156,13 @@ def cancel(request: HttpRequest) -> HttpResponse:
     chosen = request.POST.get("subscription") or request.GET.get("subscription")
     if request.method == "POST":
         try:
-            subscribing.cancel(reader, subscription=chosen, gateway=gateway.default(), now=clock.now())
+            subscribing.cancel(
+                reader,
+                subscription=chosen,
+                why=_why(request),
+                gateway=gateway.default(),
+                now=clock.now(),
+            )
         except NothingToDo as nothing:
             return _say(request, str(nothing), links.account())
         except (StripeTrouble, StripeRefused):
@@ -145,7 +171,26 @@ def cancel(request: HttpRequest) -> HttpResponse:
     state = _chosen(reader, chosen)
     if state is None or not state.can_cancel:
         return _see_other(links.account())
-    return render(request, "billing/cancel.html", {"state": state})
+    context = {
+        "state": state,
+        "reasons": words.FEEDBACK.items(),
+        "pause_until": _save_offer(request, reader, state),
+    }
+    return render(request, "billing/cancel.html", context)
+
+
+def _why(request: HttpRequest) -> Why:
+    feedback = request.POST.get("feedback", "")
+    return Why(feedback if feedback in words.FEEDBACK else "", request.POST.get("comment", "")[:500])
+
+
+def _save_offer(request: HttpRequest, reader: User, state: Outlook) -> tuple[datetime, ...]:
+    """Offer a pause instead, beside the button that cancels, and only the first time that they come here."""
+    seen = request.session.get("save_offer", [])
+    if not settings.SAVE_OFFER_PAUSE or not state.can_pause or state.id in seen:
+        return ()
+    request.session["save_offer"] = [*seen[-9:], state.id]
+    return pausing.dates(subscribing.own_open(reader, state.id, now=clock.now()), now=clock.now())
 
 
 @require_POST
@@ -154,9 +199,13 @@ def resume(request: HttpRequest) -> HttpResponse:
     """Take a cancellation back."""
     chosen = request.POST.get("subscription")
     try:
-        subscribing.resume(_reader(request), subscription=chosen, gateway=gateway.default(), now=clock.now())
+        pausing.resume(_reader(request), subscription=chosen, gateway=gateway.default(), now=clock.now())
     except NothingToDo as nothing:
         return _say(request, str(nothing), links.account())
+    except SaleRefused as refusal:
+        return _say(
+            request, str(refusal), next((remedy["url"] for remedy in refusal.remedies), links.account())
+        )
     except (StripeTrouble, StripeRefused):
         return _try_again(request, links.account())
     return _see_other(links.account())

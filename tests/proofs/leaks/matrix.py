@@ -119,6 +119,9 @@ PAGES: Mapping[str, Row] = {
     "billing:card": _page("yyy----", kept_out="sss----"),
     "billing:cancel": _page("yyy----", kept_out="sss----"),
     "billing:resume": _page("--y----", kept_out="--s----"),
+    "billing:change": _page("yyy----", kept_out="sss----"),
+    "billing:come-back": _page("yyy----", kept_out="sss----"),
+    "billing:pause": _page("yyy----", kept_out="sss----"),
     "billing:return": _page("0------", kept_out="s------"),
     # By the secret in a mail; here nobody has one. The way back from the form says so much to everybody.
     "billing:fix": _everybody("000----"),
@@ -154,6 +157,9 @@ API: Mapping[str, Row] = {
     "billing:api-checkout": _for_readers("--y---y"),
     "billing:api-cancel": _for_readers("--y---y"),
     "billing:api-resume": _for_readers("--y---y"),
+    "billing:api-change": _for_readers("--y---y"),
+    "billing:api-return": _for_readers("--y---y"),
+    "billing:api-pause": _for_readers("--y---y"),
     "billing:api-card": _for_readers("--y---y"),
 }
 

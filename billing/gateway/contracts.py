@@ -1,0 +1,129 @@
+"""Changing a running subscription at Stripe, and beginning one on the card on file. A part of the account.
+
+Nothing here leaves a half-made change behind: what the card on file does not pay for is not done.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+import stripe
+from stripe.params import (
+    InvoiceCreatePreviewParams,
+    SubscriptionUpdateParams,
+    SubscriptionUpdateParamsCancellationDetails,
+)
+
+from billing import snapshots
+from billing.gateway.refusals import translated
+from billing.snapshots import PreviewSnapshot, SubscriptionSnapshot
+
+Unpaid = Literal["error_if_incomplete", "pending_if_incomplete"]
+
+
+class Contracts(ABC):
+    """What the account may be asked about a subscription that runs, or has ended; see the port for the promises."""
+
+    _v1: Any  # the SDK's services, which the account makes
+
+    @abstractmethod
+    def _update_subscription(
+        self, subscription: str, params: SubscriptionUpdateParams, *, key: str
+    ) -> SubscriptionSnapshot: ...
+
+    def preview_change(
+        self, *, subscription: str, item: str, price: str, quantity: int, at: datetime
+    ) -> PreviewSnapshot:
+        """Ask what a change to another price would bring, were it made at `at`."""
+        return self._preview(
+            {
+                "subscription": subscription,
+                "subscription_details": {
+                    "items": [{"id": item, "price": price, "quantity": quantity}],
+                    "proration_behavior": "always_invoice",
+                    "proration_date": int(at.timestamp()),
+                },
+            }
+        )
+
+    def preview_start(self, *, customer: str, price: str) -> PreviewSnapshot:
+        """Ask what a new subscription to a price would bring today."""
+        return self._preview(
+            {"customer": customer, "subscription_details": {"items": [{"price": price, "quantity": 1}]}}
+        )
+
+    def change_price(
+        self,
+        *,
+        subscription: str,
+        item: str,
+        price: str,
+        quantity: int,
+        at: datetime,
+        key: str,
+        may_wait: bool = False,
+    ) -> SubscriptionSnapshot:
+        """Change to another price as if at `at`, and settle the difference now."""
+        unpaid: Unpaid = "pending_if_incomplete" if may_wait else "error_if_incomplete"
+        return self._update_subscription(
+            subscription,
+            {
+                "items": [{"id": item, "price": price, "quantity": quantity}],
+                "proration_behavior": "always_invoice",
+                "proration_date": int(at.timestamp()),
+                "payment_behavior": unpaid,
+            },
+            key=key,
+        )
+
+    def begin(self, *, customer: str, price: str, card: str, reader: str, key: str) -> SubscriptionSnapshot:
+        """Begin a subscription on a card on file, or nothing at all."""
+        with translated():
+            made = self._v1.subscriptions.create(
+                {
+                    "customer": customer,
+                    "items": [{"price": price, "quantity": 1}],
+                    "default_payment_method": card,
+                    "payment_behavior": "error_if_incomplete",
+                    "metadata": {"reader_id": reader},
+                },
+                {"idempotency_key": key},
+            )
+        return snapshots.subscription(_plain(made))
+
+    def pause(self, *, subscription: str, until: datetime, key: str) -> SubscriptionSnapshot:
+        """Charge nothing and give nothing for periods that begin before `until`."""
+        return self._update_subscription(
+            subscription,
+            {"pause_collection": {"behavior": "void", "resumes_at": int(until.timestamp())}},
+            key=key,
+        )
+
+    def unpause(self, *, subscription: str, begin_now: bool, key: str) -> SubscriptionSnapshot:
+        """Take back a pause, with a new period that is paid now or with the one already paid."""
+        wish: SubscriptionUpdateParams = {"pause_collection": ""}
+        if begin_now:
+            wish |= {
+                "billing_cycle_anchor": {"type": "now"},
+                "proration_behavior": "none",
+                "payment_behavior": "error_if_incomplete",
+            }
+        return self._update_subscription(subscription, wish, key=key)
+
+    def explain_end(self, *, subscription: str, feedback: str, comment: str, key: str) -> None:
+        """Note why a reader cancelled."""
+        details: SubscriptionUpdateParamsCancellationDetails = {"comment": comment}
+        if feedback:
+            details["feedback"] = feedback
+        self._update_subscription(subscription, {"cancellation_details": details}, key=key)
+
+    def _preview(self, params: InvoiceCreatePreviewParams) -> PreviewSnapshot:
+        with translated():
+            return snapshots.preview(_plain(self._v1.invoices.create_preview(params)))
+
+
+def _plain(theirs: stripe.StripeObject) -> Mapping[str, Any]:
+    return theirs.to_dict(for_json=True)

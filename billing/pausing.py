@@ -1,0 +1,123 @@
+"""A pause: whole periods that are neither charged nor read, with a date at which Stripe goes on by itself."""
+
+from __future__ import annotations
+
+import calendar
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from billing import agreements, links, outlook, subscribing, waiting, words
+from billing.agreements import Deed, Wish
+from billing.errors import CardOnFileRefused, CardRefused, NotPossible
+from billing.gateway import Gateway
+from billing.models import CheckoutAttempt, Subscription
+
+# Stripe voids what is billed before this; the renewal itself must not be.
+_BEFORE_RENEWAL = timedelta(hours=1)
+_MONTHS = {"month": 1, "year": 12}
+_DAYS = {"day": 1, "week": 7}
+
+
+def dates(row: Subscription, *, now: datetime) -> tuple[datetime, ...]:
+    """Return the moments to which this subscription may be paused: renewals, the next one left out."""
+    item = row.items.first()
+    if item is None or row.period_ends_at is None:
+        return ()
+    found, step = [], 1
+    while (moment := _renewal(row.period_ends_at, item.interval, step * item.interval_count)) is not None:
+        if moment > now + settings.PAUSE_MOST:
+            break
+        if moment >= now + settings.PAUSE_LEAST:
+            found.append(moment)
+        step += 1
+    return tuple(found)
+
+
+def pause(
+    reader: User, *, until: datetime, subscription: str | None = None, gateway: Gateway, now: datetime
+) -> None:
+    """Pause from the end of what is paid to the first renewal at or after `until`. Repeating it changes nothing.
+
+    :raises NothingToDo: the reader has no such subscription.
+    :raises NotPossible: it cannot be paused as it stands, or not for so long.
+    :raises PaymentWaiting: a payment is to be fixed first.
+    :raises StripeTrouble: Stripe did not answer; ask again.
+    """
+    row = subscribing.own_open(reader, subscription, now=now)
+    waiting.for_sync(row.customer_id, gateway=gateway, now=now)
+    row.refresh_from_db()
+    subscribing.refuse_while_unpaid(outlook.every(reader, now=now), return_url="")
+    renewal = next((moment for moment in dates(row, now=now) if moment >= until), None)
+    resumes_at = renewal - _BEFORE_RENEWAL if renewal is not None else None
+    if resumes_at is not None and row.pause_behavior and row.pause_resumes_at == resumes_at:
+        return
+    if resumes_at is None or until <= now or not outlook.of_subscription(row, now=now).can_pause:
+        raise NotPossible(_("This subscription cannot be paused until then."))
+    subscribing.ask(
+        row,
+        f"pause-{int(resumes_at.timestamp())}",
+        lambda key: gateway.pause(subscription=row.stripe_id, until=resumes_at, key=key),
+        gateway,
+        now,
+    )
+
+
+def resume(reader: User, *, subscription: str | None = None, gateway: Gateway, now: datetime) -> None:
+    """Take back a scheduled end, or a pause. Repeating it changes nothing.
+
+    A pause that has not begun leaves all as it was. One that has begun ends with a new period, which is charged now.
+
+    :raises NothingToDo: the reader has no such subscription, or it has already ended.
+    :raises CardOnFileRefused: the card did not pay for the new period; the pause goes on.
+    :raises StripeTrouble: Stripe did not answer; ask again.
+    """
+    row = subscribing.own_open(reader, subscription, now=now)
+    if row.pause_behavior:
+        waiting.for_sync(row.customer_id, gateway=gateway, now=now)
+        row.refresh_from_db()
+    if outlook.is_skipped(row):
+        _begin(reader, row, gateway=gateway, now=now)
+    elif row.pause_behavior:
+        subscribing.ask(row, "unpause", lambda key: _unpause(row, key, gateway), gateway, now)
+    subscribing.resume(reader, subscription=str(row.pk), gateway=gateway, now=now)
+
+
+def _begin(reader: User, row: Subscription, *, gateway: Gateway, now: datetime) -> None:
+    """End a pause that has begun, once: two clicks must not begin, and pay for, two periods."""
+    item = row.items.select_related("price").first()
+    if item is None or item.price is None:
+        raise NotPossible(_("This subscription cannot be changed here. Please write to us."))
+    wish = Wish(
+        kind=CheckoutAttempt.Kind.CHANGE,
+        subscription=row,
+        price=item.price,
+        # What tells this pause from another, and what its page shows.
+        shown_at=row.pause_resumes_at or row.starts_at,
+        amount=(item.unit_amount or 0) * item.quantity,
+    )
+    deed = Deed(check=lambda: None, ask=lambda key: _unpause(row, key, gateway, begin_now=True))
+    try:
+        agreements.keep(reader, wish, deed, gateway=gateway, now=now)
+    except CardRefused as refusal:
+        text = _("%(reason)s Your subscription stays paused, and nothing is owed.") % {
+            "reason": words.refusal(refusal.code)
+        }
+        raise CardOnFileRefused(text, remedies=({"kind": "fix_card", "url": links.card()},)) from refusal
+
+
+def _unpause(row: Subscription, key: str, gateway: Gateway, *, begin_now: bool = False) -> object:
+    return gateway.unpause(subscription=row.stripe_id, begin_now=begin_now, key=key)
+
+
+def _renewal(last: datetime, interval: str, count: int) -> datetime | None:
+    """Return the renewal so many intervals after `last`; None for an interval that we do not know."""
+    if interval in _DAYS:
+        return last + timedelta(days=_DAYS[interval] * count)
+    if interval not in _MONTHS:
+        return None
+    year, month = divmod(last.year * 12 + last.month - 1 + _MONTHS[interval] * count, 12)
+    day = min(last.day, calendar.monthrange(year, month + 1)[1])
+    return last.replace(year=year, month=month + 1, day=day)
