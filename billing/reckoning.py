@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import islice
 
 from billing import alerts, sync
 from billing.gateway import Gateway
@@ -19,6 +20,7 @@ from billing.snapshots import DisputeSnapshot, RefundSnapshot, WarningSnapshot
 Theirs = RefundSnapshot | DisputeSnapshot | WarningSnapshot
 
 _OVERLAP = timedelta(days=30)
+_PAGE = 100
 
 
 class Stage(StrEnum):
@@ -56,6 +58,15 @@ def recent() -> datetime | None:
     """Return since when something unknown here is asked about; None asks about everything."""
     last = ReconcileRun.objects.exclude(finished_at=None).first()
     return last.started_at - _OVERLAP if last else None
+
+
+def look_through(*, gateway: Gateway) -> Iterator[Finding]:
+    """Compare all of it and change nothing."""
+    since = recent()
+    for stage in Stage:
+        everything = walk(stage, gateway=gateway, after="")
+        while page := list(islice(everything, _PAGE)):
+            yield from compare(page, since=since, gateway=gateway)
 
 
 def compare(page: Sequence[Theirs], *, since: datetime | None, gateway: Gateway) -> list[Finding]:

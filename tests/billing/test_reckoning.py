@@ -45,6 +45,14 @@ def test_what_was_lost_is_found_repaired_and_then_equal(shop: Shop) -> None:
     assert (again.returns_checked, again.returns_equal, again.drift) == (3, 3, [])
 
 
+def test_a_look_through_tells_the_same_and_changes_nothing(shop: Shop) -> None:
+    customer = subscriber(shop)
+    refund = shop.stripe.v1.refunds.create({"charge": charge_of(customer), "amount": 100})
+    (found,) = reckoning.look_through(gateway=shop.gateway)
+    assert str(found) == f"{refund.id}: succeeded 100 at Stripe, unknown here"
+    assert not Refund.objects.exists()
+
+
 def test_a_verdict_that_nobody_heard_of_is_found(shop: Shop) -> None:
     customer = subscriber(shop)
     dispute = shop.sandbox.dispute(charge_of(customer))

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import pytest
 import stripe
 
-from billing.errors import CardRefused, StripeGone
+from billing.errors import CardRefused, StripeGone, StripeRefused
 from billing.gateway import StripeGateway
 from billing.sandbox.sandbox import Sandbox
-from billing.snapshots import Status
+from billing.snapshots import Access, Status
 from tests.sandbox.in_process import InProcessClient
 
 _KEY = os.environ.get("STRIPE_CONTRACT_KEY", "")
@@ -209,3 +209,34 @@ def test_a_deleted_customer_is_told_as_deleted_and_charged_no_more(account: Acco
 def test_what_never_was_is_gone(account: Account) -> None:
     with pytest.raises(StripeGone):
         account.gateway.customer("cus_never")
+
+
+def test_a_refund_comes_back_with_its_charge_and_what_was_wished(account: Account) -> None:
+    customer = account.customer()
+    account.subscribe(customer)
+    (charge,) = account.gateway.picture(customer).charges
+    asked = {"charge": charge.id, "amount": 400, "order": "refund-contract", "access": Access.KEEP}
+    key = account.key()
+    made = account.gateway.refund(**asked, key=key)
+    assert account.gateway.refund(**asked, key=key).id == made.id
+    picture = account.gateway.picture(customer)
+    (found,) = picture.refunds
+    assert (found.id, found.amount, found.order, found.access) == (
+        made.id,
+        400,
+        "refund-contract",
+        Access.KEEP,
+    )
+    (invoice,) = picture.invoices
+    assert invoice.was_paid_by(picture.charges[0])
+    assert next(account.gateway.refunds()).id == made.id
+    with pytest.raises(StripeRefused):
+        account.gateway.refund(**{**asked, "amount": 600}, key=account.key())
+
+
+def test_a_payment_that_is_contested_says_so(account: Account) -> None:
+    customer = account.customer(card="pm_card_createDispute")
+    account.subscribe(customer)
+    (dispute,) = account.gateway.picture(customer).disputes
+    assert (dispute.status, dispute.reason, dispute.amount) == ("needs_response", "fraudulent", 990)
+    assert dispute.due_by is not None

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import clock
-from billing import backlog, comparison, gateway
+from billing import backlog, comparison, gateway, reckoning
 from billing.errors import StripeTrouble
 from billing.models import ReconcileRun
 
@@ -81,6 +81,11 @@ class Command(BaseCommand):
             if checked % 100 == 0:
                 self.stderr.write(f"{checked} compared …")
         self._report(equal, checked, "; nothing was changed", at=moment)
+        returns = list(reckoning.look_through(gateway=gateway.default()))
+        for finding in returns:
+            if finding.difference:
+                self.stdout.write(str(finding))
+        self._report_returns(sum(not finding.difference for finding in returns), len(returns))
 
     def _repeat(self) -> None:
         last = backlog.equality()
