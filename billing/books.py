@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
-from typing import TextIO
+from typing import Protocol
 
 from django.db.models import F, Min, Q
 
@@ -22,6 +22,14 @@ _PROMPT = timedelta(hours=1)
 LONGEST = timedelta(days=1100)
 _YEARS = range(2000, 3000)
 _OF_MONEY = frozenset({"mrr", "recovered_amount", "paid"})
+
+
+class Sink(Protocol):
+    """What text can be written to: a file, a command's output, an answer."""
+
+    def write(self, text: str, /) -> object:
+        """Write it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,7 @@ def report(*, first: date, last: date) -> Report:
     )
 
 
-def write_csv(sink: TextIO, told: Iterable[Figures]) -> None:
+def write_csv(sink: Sink, told: Iterable[Figures]) -> None:
     """Write figures as CSV, money as exact amounts of its currency."""
     names = [each.name for each in fields(Figures)]
     writer = csv.writer(sink)
@@ -106,8 +114,9 @@ def _stretches(*, first: date, last: date) -> dict[int, list[Stretch]]:
     rows = BilledTime.objects.filter(
         ends_at__gt=revenue.end_of(first), starts_at__lte=revenue.end_of(last)
     ).order_by()
-    for key, *said in rows.values_list("subscription", "starts_at", "ends_at", "monthly", "currency"):
-        found[key].append(Stretch(*said))
+    said = rows.values_list("subscription", "starts_at", "ends_at", "monthly", "currency")
+    for key, starts_at, ends_at, monthly, currency in said:
+        found[key].append(Stretch(starts_at, ends_at, monthly, currency))
     return found
 
 
@@ -126,4 +135,5 @@ def _payments(*, first: date, last: date) -> Iterator[Payment]:
     for key, currency, paid_at, amount in paid.order_by().values_list(
         "pk", "currency", "paid_at", "amount_paid"
     ):
-        yield Payment(currency, paid_at, amount, was_late=key in recovered)
+        if paid_at is not None:  # as all of them are
+            yield Payment(currency, paid_at, amount, was_late=key in recovered)

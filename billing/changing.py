@@ -163,8 +163,9 @@ def _proposal(
         credited=preview.credited,
         credit_left=-preview.balance_after,
         currency=preview.currency,
-        next_charge=next_at
-        and Charge(next_at, next_amount, row.currency, money.text(next_amount, currency=row.currency)),
+        next_charge=Charge(next_at, next_amount, row.currency, money.text(next_amount, currency=row.currency))
+        if next_at is not None
+        else None,
     )
 
 

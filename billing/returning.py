@@ -161,10 +161,11 @@ def _proposal(
         amount=preview.amount_due,
         currency=preview.currency,
         card=face,
-        next_charge=next_at
-        and Charge(
+        next_charge=Charge(
             next_at, next_amount, preview.currency, money.text(next_amount, currency=preview.currency)
-        ),
+        )
+        if next_at is not None
+        else None,
     )
 
 

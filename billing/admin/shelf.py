@@ -130,8 +130,9 @@ class ShelfAdmin(MirrorAdmin):
 
     def _page(self, request: HttpRequest, form: StatementForm, proposal: Proposal | None) -> HttpResponse:
         if proposal is not None:  # what was uploaded is shown, and sent again with the agreement
-            form.data = form.data.copy()
-            form.data["text"], form.data["agreed"] = form.cleaned_data["text"], proposal.digest
+            shown = request.POST.copy()
+            shown["text"], shown["agreed"] = form.cleaned_data["text"], proposal.digest
+            form.data = shown
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,

@@ -170,7 +170,7 @@ def _changed_price(product: str, slug: str, stated: StatedPrice, theirs: PriceSn
     return _step(
         text % {"name": slug},
         ("price on", theirs.id, theirs.active, welcome_of(theirs), stated.welcome),
-        lambda gateway, key: gateway.change_price(theirs.id, welcome=stated.welcome, key=key),
+        lambda gateway, key: gateway.restate_welcome(theirs.id, welcome=stated.welcome, key=key),
         plan=product,
     )
 

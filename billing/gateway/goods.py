@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol, cast
+from typing import Protocol
 
 from stripe import V1Services
-from stripe.params import CouponCreateParams, PriceUpdateParams, PromotionCodeCreateParams
+from stripe.params import (
+    CouponCreateParams,
+    PriceUpdateParams,
+    ProductCreateParams,
+    PromotionCodeCreateParams,
+    PromotionCodeListParams,
+)
 
 from billing import snapshots
 from billing.gateway.refusals import translated
@@ -59,7 +65,7 @@ class Goods(Protocol):
         """Make a price that takes over the name `slug` from whichever price has it; return its id."""
         ...
 
-    def change_price(self, price: str, *, welcome: Welcome, key: str) -> None:
+    def restate_welcome(self, price: str, *, welcome: Welcome, key: str) -> None:
         """Put a price on sale, with this welcome."""
         ...
 
@@ -108,24 +114,25 @@ class StripeGoods:
 
     def codes(self, *, text: str = "") -> tuple[CodeSnapshot, ...]:
         """Fetch every promotion code, also inactive ones; only those that read like `text`, where it is given."""
-        narrowed = {"code": text} if text else {}
+        wish: PromotionCodeListParams = {"limit": _PAGE}
+        if text:
+            wish["code"] = text
         with translated():
-            listing = self._v1.promotion_codes.list({"limit": _PAGE, **narrowed})
+            listing = self._v1.promotion_codes.list(wish)
             return tuple(snapshots.code(_plain(row)) for row in listing.auto_paging_iter())
 
     def make_product(self, product: str, *, fields: ProductFields, key: str) -> None:
         """Make a product of that id."""
+        wish: ProductCreateParams = {
+            "id": product,
+            "name": fields.name,
+            "active": fields.active,
+            "metadata": _metadata(fields),
+        }
+        if fields.description:
+            wish["description"] = fields.description
         with translated():
-            self._v1.products.create(
-                {
-                    "id": product,
-                    "name": fields.name,
-                    "active": fields.active,
-                    "metadata": _metadata(fields),
-                    **({"description": fields.description} if fields.description else {}),
-                },
-                {"idempotency_key": key},
-            )
+            self._v1.products.create(wish, {"idempotency_key": key})
 
     def change_product(self, product: str, *, fields: ProductFields, key: str) -> None:
         """Make a product say this of itself."""
@@ -162,19 +169,19 @@ class StripeGoods:
                 },
                 {"idempotency_key": key},
             )
-        return cast("str", made.id)
+        return made.id
 
-    def change_price(self, price: str, *, welcome: Welcome, key: str) -> None:
+    def restate_welcome(self, price: str, *, welcome: Welcome, key: str) -> None:
         """Put a price on sale, with this welcome."""
         self._update_price(price, {"active": True, "metadata": _said(welcome)}, key=key)
 
     def archive_price(self, price: str, *, successor: str, key: str) -> None:
         """Take a price off sale. `successor` is the name of the one that its product shows first from now on."""
         with translated():
-            found = self._v1.prices.retrieve(price, {"expand": ["product"]})
+            product = _plain(self._v1.prices.retrieve(price, {"expand": ["product"]}))["product"]
             # Stripe refuses to archive the price that its product shows first.
-            if _plain(found.product).get("default_price") == price:
-                self._show_first(successor, product=found.product.id, key=f"{key}:first")
+            if product.get("default_price") == price:
+                self._show_first(successor, product=product["id"], key=f"{key}:first")
         self._update_price(price, {"active": False}, key=key)
 
     def make_coupon(self, coupon: str, *, name: str, terms: CouponTerms, key: str) -> None:

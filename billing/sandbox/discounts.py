@@ -202,7 +202,8 @@ def check_fit(
     """
     if coupon["currency"] and any(price["currency"] != coupon["currency"] for price in prices):
         raise ApiError("The coupon's currency is not the one of these prices.", param="discounts")
-    if coupon.get("_products") and not any(price["product"] in coupon.get("_products") for price in prices):
+    products = coupon.get("_products") or ()
+    if products and not any(price["product"] in products for price in prices):
         raise ApiError("The coupon is not good for any of these products.", param="discounts")
     if code is None:
         return
@@ -294,7 +295,8 @@ def _is_spent(world: World, identifier: str) -> bool:
 
 @included("coupon", "applies_to")
 def _applies_to(_store: Store, coupon: Obj) -> Obj | None:
-    return {"products": list(coupon.get("_products"))} if coupon.get("_products") else None
+    products = coupon.get("_products")
+    return {"products": list(products)} if products else None
 
 
 _COUPON = (
