@@ -47,7 +47,7 @@ class ChangeView(APIView):
         request=ChangeRequestSerializer,
         responses={
             200: PolymorphicProxySerializer(
-                component_name="Change",
+                component_name="ChangeAnswer",
                 serializers=[ProposalSerializer, SubscriptionStateSerializer],
                 resource_type_field_name=None,
             ),

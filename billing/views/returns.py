@@ -39,7 +39,7 @@ class ReturnView(APIView):
         request=ReturnRequestSerializer,
         responses={
             200: PolymorphicProxySerializer(
-                component_name="Return",
+                component_name="ReturnAnswer",
                 serializers=[ReturnSerializer, SubscriptionStateSerializer],
                 resource_type_field_name=None,
             ),
