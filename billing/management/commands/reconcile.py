@@ -82,10 +82,10 @@ class Command(BaseCommand):
                 self.stderr.write(f"{checked} compared …")
         self._report(equal, checked, "; nothing was changed", at=moment)
         returns = list(reckoning.look_through(gateway=gateway.default()))
-        for finding in returns:
-            if finding.difference:
-                self.stdout.write(str(finding))
-        self._report_returns(sum(not finding.difference for finding in returns), len(returns))
+        for returned in returns:
+            if returned.difference:
+                self.stdout.write(str(returned))
+        self._report_returns(sum(not returned.difference for returned in returns), len(returns))
 
     def _repeat(self) -> None:
         last = backlog.equality()
