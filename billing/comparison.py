@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from django.db.models import Count, Q, QuerySet
@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 _PAGE = 100
 _LONGEST_REPORT = 500
+# For so long Stripe tries to collect an invoice, and somewhat longer.
+_COLLECTED = timedelta(days=40)
 _OWED = (Status.PAST_DUE, Status.UNPAID, Status.INCOMPLETE)
 _ENDED = (Status.CANCELED, Status.INCOMPLETE_EXPIRED)
 
@@ -170,10 +172,15 @@ def _repair(run: ReconcileRun, finding: Finding, *, gateway: Gateway, now: datet
 def _look_behind(page: list[SubscriptionSnapshot], *, gateway: Gateway, now: datetime) -> None:
     """Look at the customers of whom a subscription does not tell all: its invoices say what is owed, and why.
 
-    Also where an invoice was not settled when we last looked: that it was paid since need not show in anything else.
+    Also where a recent invoice was not settled when we last looked: that it was paid since need not show in anything
+    else. Old debts are left to the sweep of those looked at longest ago.
     """
     unsettled = {theirs.customer for theirs in page if theirs.pause_behavior or theirs.status in _OWED}
-    waiting = Q(invoices__status__in=("draft", "open"), stripe_id__in={theirs.customer for theirs in page})
+    waiting = Q(
+        stripe_id__in={theirs.customer for theirs in page},
+        invoices__status__in=("draft", "open"),
+        invoices__created_at__gte=now - _COLLECTED,
+    )
     doubtful = Customer.objects.filter(Q(stripe_id__in=unsettled) | waiting, synced_at__lt=now)
     for customer in doubtful.distinct():
         sync.request([customer.pk], now=now)
