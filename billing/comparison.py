@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeVar
 
@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 _PAGE = 100
 _LONGEST_REPORT = 500
+# For so long Stripe tries to collect an invoice, and somewhat longer.
+_COLLECTED = timedelta(days=40)
 _OWED = (Status.PAST_DUE, Status.UNPAID, Status.INCOMPLETE)
 _ENDED = (Status.CANCELED, Status.INCOMPLETE_EXPIRED)
 _SUBSCRIPTIONS = "subscriptions"
@@ -229,11 +231,14 @@ def _repair(run: ReconcileRun, finding: Finding, *, gateway: Gateway, now: datet
 def _look_behind(page: list[SubscriptionSnapshot], *, gateway: Gateway, now: datetime) -> int:
     """Look at the customers of whom a subscription does not tell all: its invoices say what is owed, and why.
 
-    Also where an invoice is neither paid nor given up as far as we know: nothing else would tell of one that is stuck.
+    Also where a recent invoice is neither paid nor given up as far as we know: nothing else would tell of one that is
+    stuck, or was paid since. Old debts are left to the sweep of those looked at longest ago.
     """
     unsettled = {theirs.customer for theirs in page if theirs.pause_behavior or theirs.status in _OWED}
     names = {theirs.customer for theirs in page}
-    unpaid = Invoice.objects.filter(customer__stripe_id__in=names, status__in=("draft", "open"))
+    unpaid = Invoice.objects.filter(
+        customer__stripe_id__in=names, status__in=("draft", "open"), created_at__gte=now - _COLLECTED
+    )
     wanted = Q(stripe_id__in=unsettled) | Q(pk__in=unpaid.values("customer"))
     customers = list(Customer.objects.filter(wanted, synced_at__lt=now))
     for customer in customers:

@@ -15,11 +15,6 @@ class Migration(migrations.Migration):
             name='trial_starts_at',
             field=models.DateTimeField(blank=True, null=True),
         ),
-        migrations.AddField(
-            model_name='subscription',
-            name='cancel_reason',
-            field=models.CharField(blank=True, default='', max_length=40),
-        ),
         migrations.CreateModel(
             name='BilledTime',
             fields=[

@@ -15,12 +15,12 @@ import pytest
 
 from billing import books, revenue
 from tests.proofs.conftest import Figure
-from tests.proofs.extent import extent
+from tests.proofs.extent import IS_FULL, extent
 from tests.proofs.revenue.ledger import Told
 from tests.proofs.revenue.year import Year
 
 _SEED = int(os.environ.get("REVENUE_SEED") or 1)
-_READERS, _DAYS = extent(ordinary=20, full=300), extent(ordinary=90, full=365)
+_READERS, _DAYS = extent(ordinary=12, full=200), extent(ordinary=60, full=365)
 _OF_MONEY = {"paid", "recovered_amount"}  # never added up over currencies
 _FIGURES = (*revenue.STOCKS, *revenue.FLOWS)
 
@@ -35,7 +35,7 @@ def quiet(settings: Any) -> Any:
 
 @pytest.mark.django_db
 def test_r15_the_books_equal_the_ledger_of_every_day(figure: Figure) -> None:
-    year = Year(seed=_SEED, readers=_READERS, days=_DAYS, pace=extent(ordinary=12, full=4) / 100)
+    year = Year(seed=_SEED, readers=_READERS, days=_DAYS, pace=extent(ordinary=15, full=4) / 100)
     year.go_by()
     ours = _told(first=year.first, last=year.last)
     year.look_once_more_at_everything()
@@ -47,7 +47,8 @@ def test_r15_the_books_equal_the_ledger_of_every_day(figure: Figure) -> None:
     assert not (found := _differences(late, theirs)), "\n".join(["a year late:", *found[:30], again])
     assert not _differences(year.control.told, _stocks(theirs)), f"who hears everything is wrong too: {again}"
     assert _differences(year.believer.told, _stocks(theirs)), again
-    assert all(_sum(theirs, name) for name in _FIGURES), f"something never happened: {again}"
+    if IS_FULL:
+        assert all(_sum(theirs, name) for name in _FIGURES), f"something never happened: {again}"
 
 
 def _told(*, first: date, last: date) -> Told:

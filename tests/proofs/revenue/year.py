@@ -12,7 +12,7 @@ from typing import Any
 import stripe
 from django.db import transaction
 
-from billing import comparison, inbox, leftovers, snapshots, sync
+from billing import comparison, inbox, leftovers, reconciliation, snapshots, sync
 from billing.gateway import Delivery
 from billing.models import Customer, Invoice, Subscription
 from tests.factories.billing import FAILS_LATER, GOOD, Shop, a_shop
@@ -96,6 +96,8 @@ class Year:
                 transaction.savepoint_rollback(backup)
         self._pass(3 * 3600)
         self._compare()
+        reconciliation.sweep_stale(now=self._now)
+        self._work()
 
     def look_once_more_at_everything(self) -> None:
         """Forget all that our mirror says, and take one look, a year late."""
