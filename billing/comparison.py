@@ -323,6 +323,9 @@ def _pairs(ours: Subscription, theirs: SubscriptionSnapshot) -> Iterator[tuple[s
     )
     yield "automatic", ours.automatic, theirs.automatic
     yield "card", ours.default_card, theirs.default_card or ""
+    yield "without_card", ours.without_card, theirs.without_card
+    named, until = theirs.discount
+    yield "discount", (ours.discount, ours.discount_ends_at), (named[:200], until)
     yield "latest_invoice", ours.latest_invoice, theirs.latest_invoice or ""
     here = sorted((item.stripe_id, item.stripe_price, item.quantity) for item in ours.items.all())
     yield "items", here, sorted((item.id, item.price, item.quantity) for item in theirs.items)

@@ -120,7 +120,7 @@ def locked_currency(reader: User | None) -> str:
 def _in_order(choice: tuple[str, ...], *, wished: str, languages: str) -> Iterator[str]:
     """Yield the currencies of the choice, the likeliest first; "" (any) where there is no choice."""
     if not choice:
-        yield wished
+        yield from dict.fromkeys((wished, ""))
         return
     likely = [wished, *_of_languages(languages), *choice]
     yield from dict.fromkeys(currency for currency in likely if currency in choice)

@@ -296,8 +296,7 @@ def _next_charge_at(row: Subscription, *, ends_at: datetime | None) -> datetime 
 
 def _ends_without_card(row: Subscription, card: CardFace | None, *, ends_at: datetime | None) -> bool:
     """Tell whether a trial stops by itself for want of a card, unless it ends sooner."""
-    stops = row.without_card in {"cancel", "pause"} and card is None
-    return row.status == Status.TRIALING and stops and ends_at is None
+    return row.status == Status.TRIALING and bool(row.without_card) and card is None and ends_at is None
 
 
 def _discount_text(row: Subscription) -> str:

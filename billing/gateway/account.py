@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import stripe
+from stripe._v1_services import V1Services
 from stripe.params import SubscriptionListParams, SubscriptionUpdateParams
 from stripe.params.checkout import SessionCreateParams, SessionCreateParamsSubscriptionData
 
@@ -42,6 +43,8 @@ _NO_NEXT_INVOICE = "invoice_upcoming_none"
 
 class StripeGateway(ChargeCalls, StripeGoods, Contracts):
     """Billing's `Gateway` over Stripe's API; see there for what each call promises."""
+
+    _v1: V1Services
 
     def __init__(
         self,

@@ -69,10 +69,7 @@ def subscription(data: Mapping[str, Any]) -> SubscriptionSnapshot:
         trial_starts_at=_moment_or_none(data.get("trial_start")),
         cancel_reason=(data.get("cancellation_details") or {}).get("reason") or "",
         livemode=data.get("livemode"),
-        without_card=((data.get("trial_settings") or {}).get("end_behavior") or {}).get(
-            "missing_payment_method"
-        )
-        or "",
+        without_card=_without_card(data),
         discounts=tuple(discount(row) for row in data.get("discounts") or ()),
     )
 
@@ -83,7 +80,7 @@ def discount(data: object) -> DiscountSnapshot:
         return DiscountSnapshot(name="", ends_at=None)
     coupon = (data.get("source") or {}).get("coupon")
     return DiscountSnapshot(
-        name=(coupon.get("name") or "") if isinstance(coupon, Mapping) else "",
+        name=(coupon.get("name") or coupon["id"]) if isinstance(coupon, Mapping) else "",
         ends_at=_moment_or_none(data.get("end")),
     )
 
@@ -337,6 +334,12 @@ def _needs_action(intent: Mapping[str, Any]) -> bool:
     # Off session, Stripe reports the wish for a confirmation as a failure and takes the intent back to "needs a card".
     code = (intent.get("last_payment_error") or {}).get("code")
     return intent.get("status") == "requires_action" or code == "authentication_required"
+
+
+def _without_card(data: Mapping[str, Any]) -> str:
+    end = (data.get("trial_settings") or {}).get("end_behavior") or {}
+    wish = str(end.get("missing_payment_method") or "")
+    return wish if wish != "create_invoice" else ""
 
 
 def _is_automatic(data: Mapping[str, Any]) -> bool:

@@ -156,9 +156,7 @@ class SubscriptionSnapshot:
     trial_starts_at: datetime | None = None
     cancel_reason: str = ""  # cancellation_requested, payment_failed, payment_disputed
     livemode: bool | None = None
-    without_card: str = (
-        ""  # what a trial does at its end where no card is on file: cancel, pause, create_invoice
-    )
+    without_card: str = ""  # what a trial does at its end for want of a card: cancel or pause; "": it asks
     discounts: tuple[DiscountSnapshot, ...] = ()
 
     @property
@@ -170,6 +168,13 @@ class SubscriptionSnapshot:
     def period_starts_at(self) -> datetime | None:
         """The start of the latest period over all items; None without items."""
         return max((item.period_starts_at for item in self.items), default=None)
+
+    @property
+    def discount(self) -> tuple[str, datetime | None]:
+        """What it is let off, by name, and until when the last of it; without an end, None."""
+        ends = [discount.ends_at for discount in self.discounts]
+        until = max((end for end in ends if end is not None), default=None)
+        return ", ".join(discount.name for discount in self.discounts), until
 
     @property
     def scheduled_end(self) -> datetime | None:

@@ -168,6 +168,7 @@ def next_is_as_told(market: Market, reader: User) -> int:
     return told.next_charge_amount or 0
 
 
+@pytest.mark.usefixtures("shelf")
 class TestCurrency:
     @pytest.fixture(autouse=True)
     def _sold_in(self, settings: Any) -> None:
@@ -186,18 +187,23 @@ class TestCurrency:
             ("zh-Hant-TW", "eur"),
         ],
     )
-    def test_the_languages_choose_and_the_first_is_the_default(
-        self, shelf: Market, languages: str, currency: str
-    ) -> None:
+    def test_the_languages_choose_and_the_first_is_the_default(self, languages: str, currency: str) -> None:
         found = offers.to(None, languages=languages)
         assert found.currency == currency
         assert {price.currency for offer in found.plans for price in offer.prices} == {currency}
 
-    def test_a_wish_comes_before_the_language(self, shelf: Market) -> None:
+    def test_a_wish_comes_before_the_language(self) -> None:
         assert offers.to(None, currency="jpy", languages="de-CH").currency == "jpy"
         assert offers.to(None, currency="usd", languages="de-CH").currency == "chf"
 
-    def test_yen_have_no_smaller_coin(self, shelf: Market) -> None:
+    def test_a_site_that_chooses_none_shows_all_it_has(self, settings: Any) -> None:
+        settings.CURRENCIES = ()
+        assert (offers.to(None, languages="de-CH").currency, offers.to(None).currencies) == ("", ())
+        assert offers.to(None, currency="chf").currency == "chf"
+        assert offers.to(None, currency="usd").currency == ""
+        assert len(offers.to(None, product="premium").plans[0].prices) > 3
+
+    def test_yen_have_no_smaller_coin(self) -> None:
         assert offered(None, "paper_jpy", currency="jpy").text == "¥1,500 a month"
 
     def test_whom_stripe_keeps_to_a_currency_is_offered_no_other(self, shelf: Market, reader: User) -> None:
@@ -225,7 +231,7 @@ class TestCurrency:
         with pytest.raises(CurrencyLocked, match="CHF"):
             begin(shelf, reader, "other_eur")
 
-    def test_the_api(self, shelf: Market, client: Client) -> None:
+    def test_the_api(self, client: Client) -> None:
         answer = client.get(
             "/api/v1/plans", {"product": "premium"}, headers={"accept-language": "de-CH"}
         ).json()
@@ -236,13 +242,14 @@ class TestCurrency:
         assert (refused.status_code, "currency" in refused.json()["errors"]) == (400, True)
         assert client.get("/api/v1/plans", {"currency": "é" * 99}).status_code == 400
 
-    def test_the_page_leads_from_one_to_another(self, shelf: Market, site: Client) -> None:
+    def test_the_page_leads_from_one_to_another(self, site: Client) -> None:
         page = site.get("/account/subscribe/?product=premium", headers={"accept-language": "de-CH"})
         assert "paper_chf" in page.content.decode()
         assert "?currency=eur&amp;product=premium" in page.content.decode()
         assert "paper_jpy" in site.get("/account/subscribe/?currency=jpy").content.decode()
 
 
+@pytest.mark.usefixtures("shelf")
 class TestTrial:
     def test_with_a_card(self, shelf: Market, reader: User) -> None:
         attempt = begin(shelf, reader, "paper_trial")
@@ -285,6 +292,7 @@ class TestTrial:
         assert buy(shelf, reader, "paper_trial")["amount_paid"] == 990
 
 
+@pytest.mark.usefixtures("shelf")
 class TestIntroduction:
     def test_once(self, shelf: Market, reader: User) -> None:
         assert offered(reader, "paper_first").first_text == "€1.00 at first, then €9.90 a month"
@@ -317,13 +325,14 @@ class TestIntroduction:
         assert offered(reader, "paper_half").first_text == ""
         assert buy(shelf, reader, "paper_half")["amount_paid"] == 995
 
-    def test_the_api_tells_it(self, shelf: Market, client: Client) -> None:
+    def test_the_api_tells_it(self, client: Client) -> None:
         plans = client.get("/api/v1/plans", {"product": "premium"}).json()["plans"]
         told = {price["price"]: price["introduction"] for plan in plans for price in plan["prices"]}
         assert told["paper_first"] == {"amount": 100, "text": "€1.00 at first, then €9.90 a month"}
         assert told["paper_eur"] is None
 
 
+@pytest.mark.usefixtures("shelf")
 class TestCode:
     def test_typed_here_it_is_used_at_checkout(self, shelf: Market, reader: User) -> None:
         assert buy(shelf, reader, "paper_eur", code=" spring ")["amount_paid"] == 792
@@ -398,7 +407,7 @@ class TestCode:
             begin(shelf, reader, "paper_eur", code="MINE")
         assert buy(shelf, other, "paper_eur", code="MINE")["amount_paid"] == 792
 
-    def test_the_page_shows_it_and_loses_nothing(self, shelf: Market, site: Client, reader: User) -> None:
+    def test_the_page_shows_it_and_loses_nothing(self, site: Client) -> None:
         page = site.get("/account/subscribe/", {"code": "spring", "product": "premium", "return_url": BACK})
         text = page.content.decode()
         assert "With SPRING: €7.92 a month instead of €9.90 a month" in " ".join(
@@ -415,19 +424,20 @@ class TestCode:
         good = site.post("/account/subscribe/", {"price": "paper_eur", "code": "spring", "return_url": BACK})
         assert "/c/pay/" in good["Location"]
 
-    def test_the_api_takes_it_and_says_what_is_wrong(self, shelf: Market, site: Client) -> None:
+    def test_the_api_takes_it_and_says_what_is_wrong(self, site: Client) -> None:
         body = {"price": "paper_eur", "return_url": BACK}
         refused = site.post("/api/v1/checkout", {**body, "code": "NO"}, content_type="application/json")
         assert (refused.status_code, refused.json()["code"]) == (400, "code_refused")
         good = site.post("/api/v1/checkout", {**body, "code": "SPRING"}, content_type="application/json")
         assert good.status_code == 201
 
-    def test_guessing_comes_to_an_end(self, shelf: Market, site: Client) -> None:
+    def test_guessing_comes_to_an_end(self, site: Client) -> None:
         for number in range(30):
             site.get("/account/subscribe/", {"code": f"GUESS{number}"})
         assert "many codes" in site.get("/account/subscribe/", {"code": "SPRING"}).content.decode()
 
 
+@pytest.mark.usefixtures("shelf")
 class TestKeptPrices:
     def test_who_has_an_archived_price_keeps_it_and_nobody_gets_it(
         self, shelf: Market, site: Client, reader: User
