@@ -64,6 +64,7 @@ _TABLE: tuple[tuple[type[Exception], Problem], ...] = (
     (billing.WebhookRefused, Problem(HTTPStatus.BAD_REQUEST, "webhook_refused")),
     (billing.NotOnSale, Problem(HTTPStatus.BAD_REQUEST, "price_not_on_sale")),
     (billing.CodeRefused, Problem(HTTPStatus.BAD_REQUEST, "code_refused")),
+    (billing.StatementRefused, Problem(HTTPStatus.BAD_REQUEST, "statement_refused")),
     (billing.AlreadySubscribed, Problem(HTTPStatus.CONFLICT, "already_subscribed")),
     (billing.PaymentWaiting, Problem(HTTPStatus.CONFLICT, "payment_waiting")),
     (billing.RefundRefused, Problem(HTTPStatus.CONFLICT, "refund_refused")),
