@@ -19,7 +19,7 @@ from accounts.models import User
 from billing import catalogue, codes, money, words
 from billing.catalogue import Offer, OfferedPrice
 from billing.codes import Code
-from billing.errors import CodeRefused, NotOnSale
+from billing.errors import CodeRefused, CurrencyLocked, NotOnSale
 from billing.gateway import Beginning
 from billing.models import Customer, Price, Subscription
 from billing.snapshots import CouponTerms
@@ -70,13 +70,14 @@ def is_offered(currency: str) -> bool:
 def find(slug: str, *, reader: User) -> Price:
     """Return the price on sale of that name, if this reader may have it.
 
-    :raises NotOnSale: there is none, or it is in a currency that they cannot pay in.
+    :raises NotOnSale: there is none, or not in a currency that the site sells in.
+    :raises CurrencyLocked: Stripe keeps them to another currency.
     """
     price = catalogue.find(slug)
     locked = locked_currency(reader)
     if locked and price.currency != locked:
         said = _("You pay in %(currency)s. Please choose a price in that currency.")
-        raise NotOnSale(said % {"currency": locked.upper()})
+        raise CurrencyLocked(said % {"currency": locked.upper()})
     if not locked and settings.CURRENCIES and price.currency not in settings.CURRENCIES:
         raise NotOnSale(_("This price is not on sale."))
     return price

@@ -35,6 +35,7 @@ def create(world: World, params: Params) -> Obj:
     lines = _line_items(world, params, mode)
     if customer and mode == "subscription":
         currencies.refuse_mixed(world, customer, lines[0]["currency"])
+    _check_currency(customer, lines)
     coupon = _coupon(world, params, lines)
     session = _new_session(world, params, customer, lines)
     session["_coupon"] = coupon

@@ -28,6 +28,7 @@ def of_new(world: World, params: Params) -> Obj:
     end = period_end(now, after=now, interval=recurring["interval"], count=recurring["interval_count"])
     imagined: Obj = {
         "id": "",
+        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
         "collection_method": "charge_automatically",
         "currency": items[0][0]["currency"],
         "customer": customer["id"],

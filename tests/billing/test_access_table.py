@@ -156,7 +156,7 @@ TABLE = (
         Status.ACTIVE,
         invoices=(an_invoice(status="void"),),
         fields={"pause_behavior": "void"},
-        then=(Then(NOON, Reason.SUBSCRIPTION_PAUSED, "Active"),),
+        then=(Then(NOON, Reason.SUBSCRIPTION_PAUSED, "Paused"),),
     ),
     Row(
         "renewal refused: no money",

@@ -347,6 +347,7 @@ def _dates(state: outlook.Outlook) -> set[str]:
         state.retry_at,
         state.grace_until,
         state.access_ends_at,
+        state.cancelled_at,
     )
     return {words.day(moment) for moment in moments if moment is not None}
 

@@ -210,7 +210,7 @@ class TestCurrency:
         assert buy(shelf, reader, "paper_chf")["amount_paid"] == 1190
         found = offers.to(reader, currency="eur", languages="ja")
         assert (found.currency, found.currencies) == ("chf", ("chf",))
-        with pytest.raises(NotOnSale, match="CHF"):
+        with pytest.raises(CurrencyLocked, match="CHF"):
             begin(shelf, reader, "other_eur")
 
     def test_a_currency_that_the_site_gave_up_is_still_theirs(

@@ -175,7 +175,7 @@ def _a_failed_card_is_told_and_forgiven_for_a_week(demo: Demo, reader: App) -> N
     assert "0341" in grace["notice"]["text"]
     assert grace["until"]
     mail = demo.wait_for_mail(to=reader.email, containing="0341")
-    assert "/account/card/" in mail
+    assert "/account/fix/" in mail
 
 
 def _after_the_grace_the_wall_says_that_the_card_failed(demo: Demo, reader: App) -> None:

@@ -187,7 +187,7 @@ def _the_card_fails_and_a_banner_says_so(browser: Browser) -> None:
     assert re.search(r"until", banner), banner
     browser.keep("banner")
     mail = browser.demo.wait_for_mail(to=EMAIL, containing="0341")
-    assert "/account/card/" in mail
+    assert "/account/fix/" in mail
 
 
 def _after_the_grace_the_wall_says_why(browser: Browser) -> None:
