@@ -78,7 +78,8 @@ def subscribe(request: HttpRequest) -> HttpResponse:
         return _start_checkout(request)
     reader = _reader(request)
     attempt = subscribing.attempt_of(reader, request.GET.get("attempt", ""))
-    if attempt is None and "all" not in request.GET:
+    # A code is for a purchase that starts anew.
+    if attempt is None and not {"all", "code"} & request.GET.keys():
         wanted = request.GET.get("product", "")
         if returning.may_return(reader, product=wanted, now=clock.now()):
             # One click away; the page there leads to all that is on sale.

@@ -236,4 +236,5 @@ class TestApiAndPage:
         page = site.get("/account/come-back/").context["all_url"]
         assert site.get(page[page.index("/account") :]).status_code == 200
         assert site.get("/account/subscribe/", {"product": "culture"}).status_code == 200
+        assert site.get("/account/subscribe/", {"code": "SPRING"}).status_code == 200
         assert not CheckoutAttempt.objects.filter(state="open").exists()
