@@ -142,6 +142,7 @@ def _buying(inspector: Inspector, demo: Demo) -> None:
     page.wait_for_url(f"{demo.service}/account/")
     inspector.look("account")
     page.get_by_role("link", name="Cancel", exact=True).click()
+    page.wait_for_url(f"{demo.service}/account/cancel/**")
     inspector.look("cancel")
     page.goto(f"{demo.service}/account/invoices/")
     inspector.look("invoices")
