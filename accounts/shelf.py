@@ -35,7 +35,8 @@ logger = logging.getLogger(__name__)
 _FORMAT = 1
 # Changing what something is kept of takes less; a worker that dies meanwhile leaves the mark to run out by itself.
 _CHANGING_FOR = timedelta(seconds=10)
-# Not much longer than what is kept: whoever makes up things to ask about must not fill Redis.
+# Since it was last asked for, or else what all answers rest on would become void for everybody at once. Not much longer
+# than what is kept: whoever makes up things to ask about must not fill Redis.
 _STAMP_FOR = 2 * LONGEST
 _BEING_CHANGED = b"-"
 # A Redis that does not answer is asked again after so long. It stands next door: what is slower is slower than SQL.
@@ -56,6 +57,8 @@ local stamp = redis.call('GET', KEYS[1])
 if not stamp then
   stamp = ARGV[1]
   redis.call('SET', KEYS[1], stamp, 'PX', ARGV[2])
+elseif stamp ~= ARGV[3] then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
 end
 return stamp
 """
@@ -106,7 +109,7 @@ def stamp(of: str) -> bytes | None:
         return None
     fresh, life = secrets.token_hex(8), _milliseconds(_STAMP_FOR)
     try:
-        found: bytes = _tools(settings.REDIS_URL).stamp(keys=[_stamp(of)], args=[fresh, life])
+        found: bytes = _tools(settings.REDIS_URL).stamp(keys=[_stamp(of)], args=[fresh, life, _BEING_CHANGED])
     except RedisError as error:
         _rest.take(error)
         return None

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from redis import Redis as Client
 
 from accounts import shelf
 from tests.proofs.processes import services
@@ -88,6 +89,20 @@ class TestKept:
         read_and_keep()
         redis.flush()
         assert kept() is None
+
+    def test_stays_while_its_stamp_is_asked_for(self, redis: Redis) -> None:
+        """What everybody's answers rest on is asked for all the time, and must not run out for all of them at once."""
+        read_and_keep()
+        client = Client.from_url(redis.url)
+        client.pexpire(f"paywall:stamp:{MARA}", 1_000)
+        assert shelf.stamp(MARA) == client.get(f"paywall:stamp:{MARA}")
+        assert client.pttl(f"paywall:stamp:{MARA}") > shelf.LONGEST.total_seconds() * 1000
+
+    def test_is_not_held_up_longer_by_those_who_ask_while_it_changes(self, redis: Redis) -> None:
+        with transaction.atomic():
+            shelf.turn(MARA)
+            assert shelf.stamp(MARA) is None
+            assert Client.from_url(redis.url).pttl(f"paywall:stamp:{MARA}") <= 10_000
 
     def test_comes_with_the_stamps_of_others(self) -> None:
         assert shelf.look("nothing", "article:1", "catalogue") == shelf.Found(None, (None, None))

@@ -1,6 +1,6 @@
 -- Sends the requests of a file one after the other, round and round, and looks at every answer.
--- Arguments: the file (requests, each ended by a zero byte), the status, and what each answer says: either so many times
--- in its body, or as the value of a header.
+-- Arguments: the file (requests, each ended by a zero byte), how many of them to pass over at first, the status, and what
+-- each answer says: either so many times in its body, or as the value of a header.
 
 local threads = {}
 
@@ -10,12 +10,12 @@ end
 
 function init(arguments)
   local file = assert(io.open(arguments[1], "rb"))
-  requests, position, wrong = {}, 0, 0
+  requests, position, wrong = {}, tonumber(arguments[2]), 0
   for text in file:read("*a"):gmatch("([^%z]+)%z") do
     requests[#requests + 1] = text
   end
   file:close()
-  expected, said, times, header = tonumber(arguments[2]), arguments[3], tonumber(arguments[4]), arguments[5]
+  expected, said, times, header = tonumber(arguments[3]), arguments[4], tonumber(arguments[5]), arguments[6]
 end
 
 function request()

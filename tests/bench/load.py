@@ -75,14 +75,16 @@ def ask(request: bytes, *, port: int) -> str:
     return b"".join(parts).decode()
 
 
-def measure(requests: Path, *, port: int, expected: Expected, seconds: int, clients: int) -> Measured:
-    """Ask for so many seconds with so many clients, each of which waits for its answer.
+def measure(
+    requests: Path, *, port: int, expected: Expected, seconds: int, clients: int, first: int = 0
+) -> Measured:
+    """Ask for so many seconds with so many clients, each of which waits for its answer; from the `first` request on.
 
     :raises WrongAnswer: some were not answered, or not as expected.
     """
     command = ["wrk", "--threads", "1", "--connections", str(clients), "--duration", f"{seconds}s"]
     command += ["--timeout", "30s", "--script", str(_SCRIPT), f"http://127.0.0.1:{port}", "--", str(requests)]
-    command += [str(expected.status), expected.says, str(expected.times)]
+    command += [str(first), str(expected.status), expected.says, str(expected.times)]
     command += [expected.header] if expected.header else []
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=True)
     said = json.loads(done.stdout.splitlines()[-1])

@@ -15,12 +15,14 @@ from redis import Redis as Client
 from tests.bench import cores, load, rows
 from tests.bench.load import Expected, Measured
 from tests.bench.plan import Plan
-from tests.bench.rows import Call, Kind, Row
+from tests.bench.rows import KEPT, Call, Kind, Row
 from tests.bench.servers import Server, serving
 from tests.bench.stages import Stage
 from tests.proofs.processes.stack import ROOT
 
 _TRIED = 25  # requests of each row, before any is measured
+# Who asks for the first time is dear; beyond so many seconds a row is measured with some of them.
+_LONGEST_WARM = 40
 # One round: what each row did, in the order of the rows.
 Round = tuple[Measured, ...]
 
@@ -57,7 +59,7 @@ def run(stage: Stage, *, plan: Plan, say: Callable[[str], None]) -> Outcome:
         done = []
         for number in range(plan.rounds):
             say(f"round {number + 1} of {plan.rounds}")
-            answers = _round(asked, files, servers, plan=plan, is_backwards=number % 2 == 1)
+            answers = _round(asked, files, servers, plan=plan, is_backwards=number % 2 == 1, stage=stage)
             done.append((*answers, edge.measure(seconds=plan.seconds)))
         megabytes = {name: server.megabytes for name, server in servers.items()}
     return Outcome(stage.title, (*asked, edge.row), tuple(done), megabytes, redis_bytes)
@@ -69,26 +71,41 @@ def _round(
     servers: Mapping[str, Server],
     *,
     plan: Plan,
+    stage: Stage,
     is_backwards: bool,
 ) -> Round:
     """Measure each row once, every other time from the last to the first, which takes out most of a drift."""
     order = range(len(asked))
     found = {
-        number: _measured(asked[number], files[number], port=servers[asked[number].server].port, plan=plan)
+        number: _measured(
+            asked[number],
+            files[number],
+            port=servers[asked[number].server].port,
+            plan=plan,
+            is_kept=asked[number].server in stage.keeping and asked[number].call in KEPT,
+        )
         for number in (reversed(order) if is_backwards else order)
     }
     return tuple(found[number] for number in order)
 
 
-def _measured(row: Row, requests: Path, *, port: int, plan: Plan) -> Measured:
+def _measured(row: Row, requests: Path, *, port: int, plan: Plan, is_kept: bool) -> Measured:
     ask = partial(load.measure, requests, port=port, expected=row.expected, clients=plan.clients)
     if plan.warm:
-        ask(seconds=plan.warm)
+        _warm(ask, seconds=plan.warm, wanted=len(row.requests) if is_kept else 1)
     said = ask(seconds=plan.seconds)
     # The server goes on with what the clients no longer wait for. The next row must neither stand behind it in the
     # queue nor share the core with it: whoever asks now comes after it.
     load.attempt(row.requests[: plan.threads], port=port, expected=row.expected)
     return said
+
+
+def _warm(ask: Callable[..., Measured], *, seconds: int, wanted: int) -> None:
+    """Ask for so many seconds, and on until so many were answered: whatever is kept of those who ask is there then."""
+    answered = passed = 0
+    while answered < wanted and passed < _LONGEST_WARM:
+        answered += ask(seconds=seconds, first=answered).answers
+        passed += seconds
 
 
 class _Edge:

@@ -43,6 +43,10 @@ class Call(StrEnum):
     TOKEN = "token, offline"
 
 
+# What is answered from what is kept, where anything is.
+KEPT = frozenset({Call.PEEK, Call.CHECK})
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row of the table: a server, by name, is asked these requests round and round."""

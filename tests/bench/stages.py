@@ -22,7 +22,10 @@ LANES = ("1", "0")
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A seeded installation, and the naive one beside it; `ours` are the names of those programs that are ours."""
+    """A seeded installation, and the naive one beside it.
+
+    `ours` are the names of those programs that are ours, `keeping` of those that keep something for the next request.
+    """
 
     title: str
     folder: Path
@@ -30,6 +33,7 @@ class Stage:
     asking_naive: Cast
     programs: tuple[Program, ...]
     ours: tuple[str, ...]
+    keeping: frozenset[str] = frozenset()
     redis: Client | None = None
 
 
@@ -81,6 +85,7 @@ def _seeded(ground: _Ground, *, folder: Path, readers: int) -> Stage:
         asking_naive=cast.from_json(asking_naive),
         programs=(Program("floor", FLOOR, naive), Program("naive", NAIVE, naive), *own),
         ours=tuple(each.name for each in own),
+        keeping=frozenset(each.name for each in own if each.environment.get("EXPRESS_LANE") == "1"),
         redis=Client.from_url(ground.redis) if ground.redis else None,
     )
 
