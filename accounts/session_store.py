@@ -20,6 +20,9 @@ from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import OperationalError
 
 from accounts.models import Session
+from accounts.worded import Worded
+
+_STORED = Worded[Session, str](lambda key: Session.objects.filter(session_key=key), sample="a")
 
 SIGNED_IN = "signed_in"
 SEEN = "seen"
@@ -111,10 +114,8 @@ class SessionStore(DatabaseStore):
         return key
 
     def _get_session_from_db(self) -> Session | None:
-        row = None
-        if self.session_key:
-            rows = Session.objects.filter(session_key=self.stored_key(self.session_key))
-            row = rows.filter(expire_date__gt=datetime.now(UTC)).first()
+        found = _STORED.rows(self.stored_key(self.session_key)) if self.session_key else []
+        row = next((row for row in found if row.expire_date > datetime.now(UTC)), None)
         if row is None:
             self._session_key = None
         self._found = self.session_key

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts import shelf
+from accounts.worded import Worded
 from paywall import kept, previews, rules
 from paywall.decision.article import ArticleFacts, Demand
 from paywall.errors import ArticleUnknown, ProductUnknown, RulesMissing
@@ -108,7 +109,7 @@ def for_decision(article_id: str) -> Article:
 
     :raises ArticleUnknown: nobody stated it.
     """
-    return _one(article_id, _for_decision().filter(pk=article_id).first())
+    return _one(article_id, _TO_DECIDE.rows(article_id))
 
 
 def exists(article_id: str) -> bool:
@@ -121,7 +122,7 @@ def public_face(article_id: str) -> Article:
 
     :raises ArticleUnknown: nobody stated it.
     """
-    return _one(article_id, Article.objects.without_body().filter(pk=article_id).first())
+    return _one(article_id, Article.objects.without_body().filter(pk=article_id))
 
 
 def whole(article_id: str) -> Article:
@@ -129,7 +130,7 @@ def whole(article_id: str) -> Article:
 
     :raises ArticleUnknown: nobody stated it.
     """
-    return _one(article_id, _whole().filter(pk=article_id).first())
+    return _one(article_id, _WHOLE.rows(article_id))
 
 
 def many_for_decision(article_ids: Iterable[str]) -> dict[str, Article]:
@@ -146,7 +147,7 @@ def at(uris: Iterable[str]) -> Article | None:
     path = one_path(uris)
     if path is None:
         return None
-    found = list(_for_decision().filter(path=path)[:2])
+    found = _TO_DECIDE_AT.rows(path)
     return found[0] if len(found) == 1 else None
 
 
@@ -190,19 +191,22 @@ def facts_of(article: Article) -> ArticleFacts:
 
 @cache
 def _for_decision() -> ArticleQuerySet:
-    """Put the question together that every check asks, once: that takes longer than to have it answered."""
+    """Put the question together that every batch asks, once."""
     return Article.objects.for_decision()
 
 
-@cache
-def _whole() -> ArticleQuerySet:
-    return Article.objects.with_rules().with_gifts()
+_TO_DECIDE = Worded[Article, str](lambda pk: Article.objects.for_decision().filter(pk=pk), sample="a")
+# Two are enough to know that there is more than one.
+_TO_DECIDE_AT = Worded[Article, str](
+    lambda path: Article.objects.for_decision().filter(path=path)[:2], sample="/a"
+)
+_WHOLE = Worded[Article, str](lambda pk: Article.objects.with_rules().with_gifts().filter(pk=pk), sample="a")
 
 
-def _one(article_id: str, article: Article | None) -> Article:
-    if article is None:
-        raise ArticleUnknown(f"Nobody stated an article {article_id!r}.")
-    return article
+def _one(article_id: str, found: Iterable[Article]) -> Article:
+    for article in found:
+        return article
+    raise ArticleUnknown(f"Nobody stated an article {article_id!r}.")
 
 
 def _refuse_unknown_products(named: tuple[str, ...]) -> None:

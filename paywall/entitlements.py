@@ -15,11 +15,16 @@ from django.db import transaction
 from django.db.models import Max
 
 from accounts.models import User
+from accounts.worded import Worded
 from paywall import epochs
 from paywall.decision import policy
 from paywall.decision.facts import Grant, Suspension, Trouble
 from paywall.errors import ProductUnknown
 from paywall.models import Entitlement, Product
+
+_CURRENT = Worded[Entitlement, int](
+    lambda reader: Entitlement.objects.current().filter(reader_id=reader), sample=1
+)
 
 
 def replace(reader: User, *, source: str, grants: tuple[Grant, ...], now: datetime) -> bool:
@@ -52,8 +57,7 @@ def replace(reader: User, *, source: str, grants: tuple[Grant, ...], now: dateti
 
 def snapshot(reader: User, *, now: datetime) -> tuple[Grant, ...]:
     """Return every grant that we know of this reader, also those over or to come; strongest at `now` first."""
-    rows = Entitlement.objects.current().filter(reader=reader)
-    return policy.strongest_first(map(grant_of, rows), at=now)
+    return policy.strongest_first(map(grant_of, _CURRENT.rows(reader.pk)), at=now)
 
 
 def as_of(reader: User, *, at: datetime, known_at: datetime) -> tuple[Grant, ...]:

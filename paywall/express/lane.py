@@ -1,4 +1,4 @@
-"""The lane itself: one look at what is kept, a decision, an answer; or the ordinary way."""
+"""The lane itself: one look at what is kept, or else at the database, a decision, an answer; or the ordinary way."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from accounts.shelf import Found
 from paywall import access, answers, kept
 from paywall.decision.policy import Decision
 from paywall.decision.reasons import Reason
-from paywall.express import filling, questions
+from paywall.express import filling, fresh, questions
+from paywall.express.fresh import Unsettled
 from paywall.express.headers import Headers, LearnedHeaders
 from paywall.express.questions import Kind, Question
 from paywall.express.snapshots import Kept, NotKept, Snapshot
@@ -67,7 +68,7 @@ class ExpressLane:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
-        question = questions.of(environ) if settings.REDIS_URL and settings.EXPRESS_LANE else None
+        question = questions.of(environ) if settings.EXPRESS_LANE else None
         if question is None:
             return self._application(environ, start_response)
         answer = self._tried(question)
@@ -80,7 +81,7 @@ class ExpressLane:
     def _tried(self, question: Question) -> _Answer | None:
         try:
             return self._answer(question, now=clock.now())
-        except (NotKept, DatabaseError, InterfaceError):
+        except (Unsettled, DatabaseError, InterfaceError):
             return None  # trouble with the database is for the ordinary way to tell
         except Exception:
             # Whatever is wrong here, behind it stands what is right.
@@ -89,6 +90,25 @@ class ExpressLane:
 
     def _answer(self, question: Question, *, now: datetime) -> _Answer | None:
         who = _stranger(question)
+        try:
+            decided = self._by_what_is_kept(question, who, now=now)
+        except NotKept:
+            passed = HTTPStatus.NO_CONTENT if question.kind is Kind.CHECK else HTTPStatus.OK
+            if self._dress(question, passed) is None:
+                return None  # what was spent could not be told, and would be spent again
+            _renew_connection()
+            decided = fresh.decided(question, who, now=now)
+        return self._worded(question, *decided, now=now)
+
+    def _by_what_is_kept(
+        self, question: Question, who: Identity, *, now: datetime
+    ) -> tuple[Identity, Article, Decision]:
+        """Return whoever asks, what about, and what is decided without asking the database.
+
+        :raises NotKept: it must be asked.
+        """
+        if not settings.REDIS_URL:
+            raise NotKept
         article, snapshot = self._at_hand(question, who, now=now)
         if snapshot is not None:
             who = replace(who, reader=snapshot.reader())
@@ -99,7 +119,7 @@ class ExpressLane:
                 self._lay_in(question, who, _key(question, who), at_hand=None, now=now)
             raise
         _require_settled(decision, who, kind=question.kind, now=now)
-        return self._worded(question, who, article, decision, now=now)
+        return who, article, decision
 
     def _at_hand(
         self, question: Question, who: Identity, *, now: datetime
@@ -139,8 +159,7 @@ class ExpressLane:
         """
         if self._stock.is_vain(key) or self._stock.is_vain(kept.of_article(question.article_id)):
             return
-        if not transaction.get_connection().in_atomic_block:  # which only a test has open, in front of Django
-            close_old_connections()
+        _renew_connection()
         laid = at_hand or self._article_of(question)
         if laid is None:
             return
@@ -160,7 +179,7 @@ class ExpressLane:
         self, question: Question, who: Identity, article: Article, decision: Decision, *, now: datetime
     ) -> _Answer | None:
         status = status_of(decision) if question.kind is Kind.CHECK else HTTPStatus.OK
-        learned = self._learned.headers(question.kind, question.request.META, status=status)
+        learned = self._dress(question, status)
         if learned is None:
             return None
         body = b""
@@ -172,15 +191,27 @@ class ExpressLane:
         headers = [*learned, ("Content-Language", language), *_of_this_answer(question, decision, who, body)]
         return _Answer(status, headers, body)
 
+    def _dress(self, question: Question, status: HTTPStatus) -> Headers | None:
+        return self._learned.headers(question.kind, question.request.META, status=status)
+
 
 def _stranger(question: Question) -> Identity:
-    """Return whoever asks, but for the reader, whom only a session tells."""
+    """Return whoever asks, but for the reader, whom only a session tells.
+
+    :raises Unsettled: that is an error to tell.
+    """
     question.request.user = AnonymousUser()
     try:
         question.request.get_host()
         return identity.of(question.request)
     except (DisallowedHost, AccountsError) as error:
-        raise NotKept from error
+        raise Unsettled from error
+
+
+def _renew_connection() -> None:
+    """Do what Django does before each request: a connection may have grown old or died meanwhile."""
+    if not transaction.get_connection().in_atomic_block:  # which only a test has open, in front of Django
+        close_old_connections()
 
 
 def _key(question: Question, who: Identity) -> str:

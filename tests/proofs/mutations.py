@@ -91,6 +91,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         "../paywall/express/test_lane.py",
     ),
     Mutation(
+        "the lane spends nothing that it could not tell",
+        "paywall/express/lane.py",
+        "if self._dress(question, passed) is None:",
+        "if False:",
+        "../paywall/express/test_fresh.py",
+    ),
+    Mutation(
         "a lease that ran out is taken over",
         "billing/sync.py",
         "Customer.objects.filter(Q(leased_until=None) | Q(leased_until__lte=now), pk=customer_pk)",

@@ -138,3 +138,11 @@ def redis(tmp_path: Path, settings: Any) -> Iterator[Redis]:
 @pytest.fixture
 def web(redis: Redis, transactional_db: None) -> Web:
     return Web()
+
+
+@pytest.fixture
+def alone(settings: Any, transactional_db: None) -> Web:
+    """The same without a Redis."""
+    settings.REDIS_URL = ""
+    settings.EXPRESS_LANE = True
+    return Web()
