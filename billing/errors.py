@@ -10,6 +10,9 @@ BillingError
 ├── SaleRefused              a purchase that would charge somebody twice
 │   ├── AlreadySubscribed    … an open subscription already gives what was asked for
 │   └── PaymentWaiting       … a failed payment must be fixed first; a second subscription is not the answer
+├── GroupRefused             a place in a group that cannot be offered or taken so
+│   └── GroupFull            … because all are taken
+├── InvitationGone           an invitation that is none, or none any more
 ├── CursorUnknown            a place in a list that we never named
 └── NothingToDo              no subscription in the state that this action needs
 """
@@ -70,6 +73,18 @@ class AlreadySubscribed(SaleRefused):
 
 class PaymentWaiting(SaleRefused):
     """A payment failed and waits for a working card; a second subscription is not the answer."""
+
+
+class GroupRefused(BillingError):
+    """A place in a group that cannot be offered or taken so."""
+
+
+class GroupFull(GroupRefused):
+    """All places of the group are taken."""
+
+
+class InvitationGone(BillingError):
+    """An invitation that was never sent, was used, withdrawn, sent anew, or has run out."""
 
 
 class CursorUnknown(BillingError):

@@ -19,7 +19,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from accounts.models import User
-from billing import addresses, dunning, lifecycle, mirror, words
+from billing import addresses, dunning, lifecycle, mirror, seats, words
 from billing.errors import BillingError, StripeGone
 from billing.gateway import Gateway
 from billing.models import Customer, OpenProduct, Plan, Subscription
@@ -146,7 +146,9 @@ def _write(
     _link_reader(ours, picture)
     mirror.write(ours, picture, now=now)
     if ours.reader is not None:
+        seats.lock(ours.reader)
         _restate_entitlements(ours, ours.reader, picture, now=now)
+        seats.restate(ours.reader, now=now)
         _restate_open_products(ours.reader)
     dunning.tell(ours, now=now)
     ours.sync_done = noted
@@ -209,7 +211,7 @@ def _restate_entitlements(ours: Customer, reader: User, picture: CustomerPicture
 
 def source_of(subscription: str) -> str:
     """Return the name under which a subscription (by Stripe's id) gives entitlements."""
-    return f"subscription:{subscription}"
+    return Subscription.source_of(subscription)
 
 
 def unlocked_by(stripe_products: Iterable[str]) -> dict[str, tuple[str, ...]]:

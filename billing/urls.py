@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.views import api, pages, webhook
+from billing.views import api, groups, pages, webhook
 
 app_name = "billing"
 
@@ -23,5 +23,9 @@ urlpatterns = [
     path("account/cancel/", pages.cancel, name="cancel"),
     path("account/resume/", pages.resume, name="resume"),
     path("account/return/", pages.arrive, name="return"),
+    path("account/group/", groups.group, name="group"),
+    path("account/group/remove/", groups.remove, name="group-remove"),
+    path("account/group/leave/", groups.leave, name="leave"),
+    path("account/group/join/<str:token>/", groups.join, name="join"),
     path("account/confirm-payment/", pages.confirm_payment, name="confirm-payment"),
 ]

@@ -13,6 +13,7 @@ from billing.models.contracts import (
     Subscription,
     SubscriptionItem,
 )
+from billing.models.groups import Seat, SeatQuerySet
 from billing.models.records import CheckoutAttempt, Cursor, OutboundCall, ReconcileRun, StripeEvent
 from billing.models.sale import Plan, Price
 
@@ -27,6 +28,8 @@ __all__ = [
     "Plan",
     "Price",
     "ReconcileRun",
+    "Seat",
+    "SeatQuerySet",
     "StripeEvent",
     "Subscription",
     "SubscriptionItem",

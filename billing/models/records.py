@@ -76,6 +76,7 @@ class CheckoutAttempt(models.Model):
     key = models.CharField(
         max_length=80, unique=True, help_text=_("Idempotency key and public name of the attempt.")
     )
+    quantity = models.PositiveIntegerField(default=1)
     return_url = models.URLField(max_length=1000)
     session_id = models.CharField(max_length=120, blank=True, db_index=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)

@@ -17,6 +17,10 @@ class Plan(models.Model):
     description = models.TextField(blank=True)
     unlocks = models.JSONField(default=list, help_text=_("Slugs of the products that it opens."))
     active = models.BooleanField(default=True)
+    seats = models.PositiveIntegerField(
+        default=0,
+        help_text=_("How many read by one unit of it, its owner included; 0: it is not for groups."),
+    )
 
     class Meta:
         ordering = ("name",)

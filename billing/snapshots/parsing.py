@@ -162,6 +162,7 @@ def price(data: Mapping[str, Any]) -> PriceSnapshot:
         product_active=bool(product.get("active")),
         unlocks=tuple(dict.fromkeys(_WORD.findall(metadata.get("unlocks") or ""))),
         livemode=bool(data.get("livemode")),
+        seats=_seats(metadata.get("seats")),
     )
 
 
@@ -216,6 +217,7 @@ def moment(seconds: float) -> datetime:
 
 
 _WORD = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
+_SEATS = re.compile(r"[1-9][0-9]{0,3}")
 _TYPE = re.compile(r"[a-z0-9_.]{1,120}")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 # Some objects bear names that an account's owner chose: plans, products, coupons.
@@ -260,6 +262,13 @@ def _needs_action(intent: Mapping[str, Any]) -> bool:
     # Off session, Stripe reports the wish for a confirmation as a failure and takes the intent back to "needs a card".
     code = (intent.get("last_payment_error") or {}).get("code")
     return intent.get("status") == "requires_action" or code == "authentication_required"
+
+
+def _seats(written: object) -> int | None:
+    """Read a positive whole number of seats; 0 where nothing is written, None where it is something else."""
+    if written in (None, ""):
+        return 0
+    return int(written) if isinstance(written, str) and _SEATS.fullmatch(written) else None
 
 
 def _is_automatic(data: Mapping[str, Any]) -> bool:

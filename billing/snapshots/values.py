@@ -180,6 +180,9 @@ class PriceSnapshot:
     product_active: bool
     unlocks: tuple[str, ...]  # from the product's metadata; empty: not ours
     livemode: bool
+    seats: int | None = (
+        0  # the same; how many read by one unit. None: what stands there is no number of seats
+    )
 
 
 @dataclass(frozen=True, slots=True)

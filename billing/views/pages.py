@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import clock
 from accounts.models import User
-from billing import cards, catalogue, gateway, invoices, links, outlook, subscribing, waiting
+from billing import cards, catalogue, gateway, invoices, links, outlook, rosters, subscribing, waiting
 from billing.cards import Stored
 from billing.errors import NothingToDo, NotOnSale, SaleRefused, StripeGone, StripeRefused, StripeTrouble
 from billing.outlook import Outlook
@@ -37,6 +37,8 @@ def subscription(request: HttpRequest) -> HttpResponse:
     context = {
         "state": next(iter(states), None),
         "states": states,
+        "rosters": rosters.of(reader, now=clock.now()),
+        "memberships": rosters.memberships(reader, now=clock.now()),
         "invoices": page.lines,
         "more_invoices": page.next,
         "plans": () if any(state.is_open for state in states) else catalogue.on_sale(),

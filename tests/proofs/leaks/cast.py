@@ -23,7 +23,7 @@ from django.test import Client
 
 from accounts.models import Mail, User
 from billing import subscribing
-from billing.models import CheckoutAttempt, Cursor, OutboundCall, ReconcileRun, StripeEvent
+from billing.models import CheckoutAttempt, Cursor, OutboundCall, ReconcileRun, Seat, StripeEvent
 from paywall import keys, robots, rules
 from paywall.models import Article, CrawlerList, CrawlerPolicy, CrawlerProof, Gift
 from tests.billing.market import served
@@ -144,6 +144,12 @@ def _leave_records(ben: User) -> None:
     ReconcileRun.objects.create(started_at=NOON)
     Group.objects.create(name="Desk")
     keys.signer(now=NOON)
+    Seat.objects.create(
+        subscription=ben.customers.get().subscriptions.get(),
+        email="friend@readers.example",
+        invited_at=NOON,
+        expires_at=NOON + DAY,
+    )
     gift(ben, article=Article.objects.get(pk=PUBLISHED))
     rules.draft(name="Never published: it would open nothing", now=NOON)
     institution("192.0.2.0/24", domains=["uni.example"])

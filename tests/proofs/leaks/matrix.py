@@ -120,6 +120,12 @@ PAGES: Mapping[str, Row] = {
     "billing:resume": _page("--y----", kept_out="--s----"),
     "billing:return": _page("0------", kept_out="s------"),
     "billing:confirm-payment": _page("y------", kept_out="s------"),
+    # Whoever has no group, or no such seat, is told so.
+    "billing:group": _page("yyy----", kept_out="sss----"),
+    "billing:group-remove": _page("--y----", kept_out="--s----"),
+    "billing:leave": _page("--y----", kept_out="--s----"),
+    # To whoever has the token; nobody has this one.
+    "billing:join": _everybody("000----"),
 }
 
 API: Mapping[str, Row] = {
@@ -233,7 +239,7 @@ _MODELS = (
     "paywall_gift", "paywall_institution", "paywall_product", "paywall_ruleset", "paywall_signingkey",
     "billing_checkoutattempt", "billing_cursor", "billing_customer", "billing_invoice", "billing_openproduct",
     "billing_outboundcall", "billing_paymentmethod", "billing_plan", "billing_price", "billing_reconcilerun",
-    "billing_stripeevent", "billing_subscription",
+    "billing_seat", "billing_stripeevent", "billing_subscription",
 )  # fmt: skip
 
 
