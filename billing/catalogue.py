@@ -90,14 +90,16 @@ def on_sale(*, product: str | None = None) -> tuple[Offer, ...]:
     return tuple(Offer(plan, tuple(offers[key])) for key, plan in plans.items())
 
 
-def find(slug: str) -> Price:
+def find(slug: str, *, quantity: int = 1) -> Price:
     """Return the price on sale of that name.
 
-    :raises NotOnSale: there is none.
+    :raises NotOnSale: there is none, or it is not sold in that quantity.
     """
     price = _sellable().filter(slug=slug).first()
     if price is None:
         raise NotOnSale(_("This price is not on sale."))
+    if not 1 <= quantity <= price.plan.most:
+        raise NotOnSale(_("This price is not sold for that many people."))
     return price
 
 

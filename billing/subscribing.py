@@ -55,26 +55,28 @@ class Arrival(StrEnum):
     UNPAID = "unpaid"  # they turned back, or took too long
 
 
-def start(reader: User, *, price: str, return_url: str, gateway: Gateway, now: datetime) -> Checkout:
+def start(
+    reader: User, *, price: str, return_url: str, gateway: Gateway, now: datetime, quantity: int = 1
+) -> Checkout:
     """Open Checkout for the price of that name, or return the one already open for it.
 
-    An open session for another price is closed first. Anyone may call this in parallel and again; there is never
-    more than one session that can be paid.
+    An open session for another price, or another quantity, is closed first. Anyone may call this in parallel and again;
+    there is never more than one session that can be paid.
 
-    :raises NotOnSale: the catalogue does not offer that price.
+    :raises NotOnSale: the catalogue does not offer that price, or not in that quantity.
     :raises AlreadySubscribed: an open subscription already gives what it unlocks.
     :raises PaymentWaiting: a failed payment of this reader waits for a card, or for the bank's confirmation.
     :raises StripeTrouble: Stripe did not answer in time; the same click may be repeated.
     """
-    wanted = catalogue.find(price)
+    wanted = catalogue.find(price, quantity=quantity)
     patience = Patience(settings.CHECKOUT_SECONDS_TO_WAIT)
     while True:
         _refuse_second_purchase(reader, wanted, return_url=return_url, now=now)
-        attempt = _open_attempt(reader, price=wanted, return_url=return_url, now=now)
+        attempt = _open_attempt(reader, price=wanted, quantity=quantity, return_url=return_url, now=now)
         try:
             session = _session(attempt, gateway=gateway, now=now)
             if session is not None:
-                if session.url and _is_wanted(attempt, session, price=wanted):
+                if session.url and _is_wanted(attempt, session, price=wanted, quantity=quantity):
                     return Checkout(url=session.url, attempt=attempt.key)
                 _close(attempt, session, gateway=gateway, now=now)
                 continue
@@ -231,13 +233,15 @@ def _refuse_second_purchase(reader: User, wanted: Price, *, return_url: str, now
         raise AlreadySubscribed(_("You already subscribe to this."), remedies=remedies)
 
 
-def _open_attempt(reader: User, *, price: Price, return_url: str, now: datetime) -> CheckoutAttempt:
+def _open_attempt(
+    reader: User, *, price: Price, quantity: int, return_url: str, now: datetime
+) -> CheckoutAttempt:
     """Return the reader's one open attempt, a new one for this price where there is none."""
     while True:
         attempt = CheckoutAttempt.objects.filter(reader=reader, state=CheckoutAttempt.State.OPEN).first()
         if attempt is None:
             try:
-                return _new_attempt(reader, price=price, return_url=return_url, now=now)
+                return _new_attempt(reader, price=price, quantity=quantity, return_url=return_url, now=now)
             except IntegrityError:
                 continue  # a parallel click was first: share its attempt
         if not attempt.session_id and now - attempt.started_at > _SESSION_LIFE:
@@ -248,24 +252,27 @@ def _open_attempt(reader: User, *, price: Price, return_url: str, now: datetime)
         return attempt
 
 
-def _new_attempt(reader: User, *, price: Price, return_url: str, now: datetime) -> CheckoutAttempt:
+def _new_attempt(
+    reader: User, *, price: Price, quantity: int, return_url: str, now: datetime
+) -> CheckoutAttempt:
     if not User.objects.filter(pk=reader.pk, is_active=True).exists():
         raise PermissionDenied(_ACCOUNT_CLOSED)
     with transaction.atomic():
         return CheckoutAttempt.objects.create(
             reader=reader,
             price=price,
+            quantity=quantity,
             key=f"checkout-{secrets.token_hex(16)}",
             return_url=return_url,
             started_at=now,
         )
 
 
-def _is_wanted(attempt: CheckoutAttempt, session: CheckoutSnapshot, *, price: Price) -> bool:
+def _is_wanted(attempt: CheckoutAttempt, session: CheckoutSnapshot, *, price: Price, quantity: int) -> bool:
     """Tell whether paying in this session gives the reader, as Stripe knows them now, what they want now."""
     customer = customer_of(attempt.reader)
     return (
-        attempt.price_id == price.pk
+        (attempt.price_id, attempt.quantity) == (price.pk, quantity)
         and session.status == "open"
         and customer is not None
         and session.customer == customer.stripe_id
@@ -328,6 +335,8 @@ def _open_session(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) 
             cancel_url=links.back_to_plans(attempt=attempt.key),
             key=attempt.key,
             trial_days=_trial_days(reader, attempt.price),
+            quantity=attempt.quantity,
+            most=attempt.price.plan.most,
         )
     except StripeGone:
         waiting.for_sync(customer.pk, gateway=gateway, now=now)

@@ -9,7 +9,11 @@ from typing import Any
 
 import stripe
 from stripe.params import SubscriptionListParams, SubscriptionUpdateParams
-from stripe.params.checkout import SessionCreateParams, SessionCreateParamsSubscriptionData
+from stripe.params.checkout import (
+    SessionCreateParams,
+    SessionCreateParamsLineItem,
+    SessionCreateParamsSubscriptionData,
+)
 
 from billing import snapshots
 from billing.errors import CardRefused, StripeGone, StripeRefused
@@ -175,8 +179,13 @@ class StripeGateway:
         cancel_url: str,
         key: str,
         trial_days: int = 0,
+        quantity: int = 1,
+        most: int = 1,
     ) -> CheckoutSnapshot:
         """Open a hosted Checkout for a subscription. `price` is Stripe's id."""
+        line: SessionCreateParamsLineItem = {"price": price, "quantity": quantity}
+        if most > 1:
+            line["adjustable_quantity"] = {"enabled": True, "minimum": 1, "maximum": most}
         contract: SessionCreateParamsSubscriptionData = {"metadata": {"reader_id": reader}}
         if trial_days:
             contract["trial_period_days"] = trial_days
@@ -185,7 +194,7 @@ class StripeGateway:
                 "mode": "subscription",
                 "customer": customer,
                 "client_reference_id": reader,
-                "line_items": [{"price": price, "quantity": 1}],
+                "line_items": [line],
                 "subscription_data": contract,
                 "metadata": {"reader_id": reader, "purpose": "subscribe"},
                 "success_url": return_url,

@@ -95,8 +95,13 @@ class Gateway(Protocol):
         cancel_url: str,
         key: str,
         trial_days: int = 0,
+        quantity: int = 1,
+        most: int = 1,
     ) -> CheckoutSnapshot:
-        """Open a hosted Checkout for a subscription. `price` is Stripe's id."""
+        """Open a hosted Checkout for a subscription. `price` is Stripe's id.
+
+        Where `most` is more than one, the reader may still change the quantity there, up to that.
+        """
         ...
 
     def start_card_form(

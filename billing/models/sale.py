@@ -25,8 +25,16 @@ class Plan(models.Model):
     class Meta:
         ordering = ("name",)
 
+    # A larger group is no purchase by a form any more.
+    MOST = 500
+
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def most(self) -> int:
+        """How many units of it one may buy: of a plan with one seat, one for each who is to read."""
+        return self.MOST if self.seats == 1 else 1
 
 
 class Price(models.Model):

@@ -69,6 +69,7 @@ class CheckoutView(APIView):
         checkout = subscribing.start(
             _reader(request),
             price=wish["price"],
+            quantity=wish["quantity"],
             return_url=wish["return_url"],
             gateway=gateway.default(),
             now=clock.now(),

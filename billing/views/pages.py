@@ -24,6 +24,7 @@ from billing.errors import NothingToDo, NotOnSale, SaleRefused, StripeGone, Stri
 from billing.outlook import Outlook
 from billing.subscribing import Arrival
 
+_LONGEST_QUANTITY = 9  # digits
 _ASK_AGAIN_AFTER = 2  # seconds, while a payment is being confirmed
 
 
@@ -191,6 +192,7 @@ def _start_checkout(request: HttpRequest) -> HttpResponse:
         checkout = subscribing.start(
             _reader(request),
             price=request.POST.get("price", ""),
+            quantity=_quantity(request),
             return_url=return_url,
             gateway=gateway.default(),
             now=clock.now(),
@@ -225,6 +227,17 @@ def _return_url(request: HttpRequest) -> str:
     if not links.is_allowed(address):
         raise BadRequest("This return address is not allowed.")
     return address
+
+
+def _quantity(request: HttpRequest) -> int:
+    """Return for how many people a reader buys; one where they do not say.
+
+    :raises BadRequest: what they say is no number.
+    """
+    typed = request.POST.get("quantity") or "1"
+    if not (typed.isdecimal() and len(typed) <= _LONGEST_QUANTITY):
+        raise BadRequest("This quantity is not a number.")
+    return int(typed)
 
 
 def _reader(request: HttpRequest) -> User:
