@@ -142,5 +142,8 @@ def _told(standing: Standing, seat: Seat, group: str) -> str:
         case Standing.ENDED:
             end = seat.subscription.ended_at or seat.subscription.canceled_at
             text = _("It ended on %(date)s.") % {"date": words.day(end)} if end else _("It has ended.")
-    ask = _("Ask %(group)s about it, or subscribe yourself.") % {"group": group} if group else ""
-    return f"{text} {ask or _('You can subscribe yourself.')}"
+    if group:
+        way_on = _("Ask %(group)s about it, or subscribe yourself.") % {"group": group}
+    else:
+        way_on = _("You can subscribe yourself.")
+    return f"{text} {way_on}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.views import api, groups, pages, webhook
+from billing.views import api, groups, groups_api, pages, webhook
 
 app_name = "billing"
 
@@ -16,6 +16,15 @@ urlpatterns = [
     path("api/v1/subscription/resume", api.ResumeView.as_view(), name="api-resume"),
     path("api/v1/card", api.CardView.as_view(), name="api-card"),
     path("api/v1/invoices", api.InvoicesView.as_view(), name="api-invoices"),
+    path("api/v1/group", groups_api.GroupView.as_view(), name="api-group"),
+    path("api/v1/group/invitations", groups_api.InvitationsView.as_view(), name="api-group-invitations"),
+    path("api/v1/group/places/<str:seat>", groups_api.PlaceView.as_view(), name="api-group-place"),
+    path("api/v1/group/memberships", groups_api.MembershipsView.as_view(), name="api-group-memberships"),
+    path(
+        "api/v1/group/memberships/<str:seat>",
+        groups_api.MembershipView.as_view(),
+        name="api-group-membership",
+    ),
     path("stripe/webhook/", webhook.webhook, name="webhook"),
     path("account/", pages.subscription, name="subscription"),
     path("account/subscribe/", pages.subscribe, name="subscribe"),

@@ -157,6 +157,12 @@ API: Mapping[str, Row] = {
     "billing:api-cancel": _for_readers("--y---y"),
     "billing:api-resume": _for_readers("--y---y"),
     "billing:api-card": _for_readers("--y---y"),
+    # Who has no such group, place or membership is refused for what was asked (409), also where it is another's.
+    "billing:api-group": _for_readers(LOOK),
+    "billing:api-group-invitations": _for_readers("--y---y"),
+    "billing:api-group-place": _for_readers("-----yy"),
+    "billing:api-group-memberships": _for_readers("--y---y"),
+    "billing:api-group-membership": _for_readers("-----yy"),
 }
 
 # allauth's API, twice: by cookie (browser) and by token (app). In a browser a reader is known, to the app's half of it
