@@ -263,7 +263,7 @@ class TestTrial:
         buy(shelf, reader, "paper_easy", card=None)
         state = state_of(reader, shelf)
         assert (state.status, state.ends_without_card, state.next_charge) == ("trialing", True, None)
-        assert state.access_ends_at == Subscription.objects.get().trial_ends_at
+        assert state.access_ends_at == Subscription.objects.get().starts_at + timedelta(days=14)
         shelf.pass_time(reader, seconds=15 * 86_400)
         assert state_of(reader, shelf).status == "canceled"
         assert [invoice["amount_due"] for invoice in charges(shelf)] == [0]

@@ -142,6 +142,7 @@ def _buying(inspector: Inspector, demo: Demo) -> None:
     page.wait_for_url(f"{demo.service}/account/")
     inspector.look("account")
     page.get_by_role("link", name="Cancel", exact=True).click()
+    page.wait_for_url(f"{demo.service}/account/cancel/**")
     inspector.look("cancel")
     page.goto(f"{demo.service}/account/invoices/")
     inspector.look("invoices")
@@ -186,14 +187,18 @@ def test_german_fits_a_phone_too(inspector: Inspector, demo: Demo, path: str) ->
 
 
 def test_waiting_for_a_payment_goes_on_by_itself(inspector: Inspector) -> None:
-    page, answers = inspector.page, iter([HTTPStatus.ACCEPTED] * 3)
-    waiting = render_to_string("billing/confirming.html", {"refresh_after": 1, "return_url": "/article/"})
+    page = inspector.page
+    # The first stays while it is looked at; the others ask again by themselves.
+    pages = iter(
+        render_to_string("billing/confirming.html", {"refresh_after": seconds, "return_url": "/article/"})
+        for seconds in (600, 1, 1)
+    )
 
     def answer(route: Route) -> None:
         path = urlsplit(route.request.url).path
         if path.startswith("/static/"):
             route.fulfill(path=finders.find(path.removeprefix("/static/")))
-        elif next(answers, None):
+        elif waiting := next(pages, ""):
             route.fulfill(status=HTTPStatus.ACCEPTED, body=waiting, content_type="text/html")
         else:
             route.fulfill(body="<!doctype html><h1>The article</h1>", content_type="text/html")
@@ -202,6 +207,7 @@ def test_waiting_for_a_payment_goes_on_by_itself(inspector: Inspector) -> None:
     page.goto("http://waiting.example/account/return/")
     inspector.look("confirming")
     assert inspector.complaints == [], "\n".join(inspector.complaints)
+    page.reload()
     expect(page.get_by_role("heading", name="The article")).to_be_visible()
 
 
