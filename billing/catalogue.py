@@ -65,15 +65,20 @@ class Refreshed:
 def refresh(*, gateway: Gateway) -> Refreshed:
     """Make plans and prices equal to Stripe's.
 
-    A plan that names a product which does not exist is refused with a log line and stays as it was: a typing error in
-    Stripe's dashboard must neither sell nothing nor take anything away. A plan that no longer says what it unlocks is
-    taken off sale and keeps what it unlocked, for those who hold it.
+    A plan that names a product which does not exist, or seats that are no number, is refused with a log line and stays
+    as it was: a typing error in Stripe's dashboard must neither sell nothing nor take anything away. A plan that no
+    longer says what it unlocks is taken off sale and keeps what it unlocked, for those who hold it.
     """
     known = set(entitlements.product_names())
     ours = [theirs for theirs in gateway.prices() if theirs.unlocks and theirs.interval]
-    refused = {theirs.product for theirs in ours if not known.issuperset(theirs.unlocks)}
+    refused = {
+        theirs.product for theirs in ours if theirs.seats is None or not known.issuperset(theirs.unlocks)
+    }
     for product in sorted(refused):
-        logger.error("Stripe product %s unlocks a product that does not exist here; refused.", product)
+        logger.error(
+            "Stripe product %s unlocks a product that does not exist here, or has no number of seats; refused.",
+            product,
+        )
     accepted = [theirs for theirs in ours if theirs.product not in refused]
     coupons = _good_coupons(accepted, gateway=gateway)
     with transaction.atomic():
@@ -99,14 +104,16 @@ def on_sale(*, product: str | None = None, currency: str = "") -> tuple[Offer, .
     )
 
 
-def find(slug: str) -> Price:
+def find(slug: str, *, quantity: int = 1) -> Price:
     """Return the price on sale of that name.
 
-    :raises NotOnSale: there is none.
+    :raises NotOnSale: there is none, or it is not sold in that quantity.
     """
     price = _sellable().filter(slug=slug).first()
     if price is None:
         raise NotOnSale(_("This price is not on sale."))
+    if not 1 <= quantity <= price.plan.most:
+        raise NotOnSale(_("This price is not sold for that many people."))
     return price
 
 
@@ -158,6 +165,7 @@ def _write(theirs: PriceSnapshot, *, intro: CouponSnapshot | None) -> None:
             "description": theirs.product_description,
             "unlocks": sorted(set(theirs.unlocks)),
             "active": theirs.product_active,
+            "seats": theirs.seats or 0,
         },
     )
     Price.objects.update_or_create(

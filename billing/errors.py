@@ -20,6 +20,9 @@ BillingError
 ├── MergeRefused             two customers that cannot be one reader's
 ├── LinkRefused              a link from a mail that is none of ours, or opens nothing any more
 ├── StatementRefused         a file that states the catalogue and cannot be meant
+├── GroupRefused             a place in a group that cannot be offered or taken so
+│   └── GroupFull            … because all are taken
+├── InvitationGone           an invitation that is none, or none any more
 ├── CursorUnknown            a place in a list that we never named
 └── NothingToDo              no subscription in the state that this action needs
 """
@@ -124,6 +127,18 @@ class AmountOutdated(SaleRefused):
 
 class CardOnFileRefused(SaleRefused):
     """The card on file did not pay; nothing was changed, and nothing is owed."""
+
+
+class GroupRefused(BillingError):
+    """A place in a group that cannot be offered or taken so."""
+
+
+class GroupFull(GroupRefused):
+    """All places of the group are taken."""
+
+
+class InvitationGone(BillingError):
+    """An invitation that was never sent, was used, withdrawn, sent anew, or has run out."""
 
 
 class CursorUnknown(BillingError):

@@ -100,16 +100,16 @@ def process(event_pk: int, *, gateway: Gateway, now: datetime) -> int | None:
 
 
 def refresh_catalogue(*, gateway: Gateway, now: datetime) -> None:
-    """Make plans and prices equal to Stripe's, and ask for a look at whoever holds a plan that now unlocks otherwise.
+    """Make plans and prices equal to Stripe's, and ask for a look at whoever holds a plan that now gives otherwise.
 
     All events about the catalogue received so far are done with it: whatever they tell of is in the answer.
 
     :raises StripeTrouble: Stripe did not answer.
     """
     covered = list(_about_the_catalogue().values_list("pk", flat=True))
-    before = _unlocks()
+    before = _promises()
     catalogue.refresh(gateway=gateway)
-    after = _unlocks()
+    after = _promises()
     changed = {product for product in before | after if before.get(product) != after.get(product)}
     with transaction.atomic():
         sync.request(sync.holders_of(changed), now=now)
@@ -260,8 +260,8 @@ def _about_the_catalogue() -> QuerySet[StripeEvent]:
     return _unfinished().filter(kinds)
 
 
-def _unlocks() -> dict[str, tuple[str, ...]]:
-    return {plan.stripe_id: tuple(plan.unlocks) for plan in Plan.objects.all()}
+def _promises() -> dict[str, tuple[object, ...]]:
+    return {plan.stripe_id: (plan.seats, *plan.unlocks) for plan in Plan.objects.all()}
 
 
 def _put_off(event: StripeEvent, *, error: str, now: datetime) -> None:

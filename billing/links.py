@@ -115,6 +115,16 @@ def back_from_card_form(*, return_url: str) -> str:
     return f"{_page('billing:return', form='card', return_url=return_url)}&session_id={_SESSION}"
 
 
+def group() -> str:
+    """Return the address of the page on which an owner sees who reads by their subscription."""
+    return _page("billing:group")
+
+
+def join(token: str) -> str:
+    """Return where an invitation to a group is accepted."""
+    return f"{settings.SITE_URL}{reverse('billing:join', args=[token])}"
+
+
 def is_allowed(url: str) -> bool:
     """Tell whether a reader may be sent to `url`: an address on `SITE_URL` or on an origin allowed to call the API."""
     if any(ord(letter) <= 32 for letter in url) or "\\" in url:

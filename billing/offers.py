@@ -67,13 +67,13 @@ def is_offered(currency: str) -> bool:
     return bool(catalogue.on_sale(currency=currency))
 
 
-def find(slug: str, *, reader: User) -> Price:
+def find(slug: str, *, reader: User, quantity: int = 1) -> Price:
     """Return the price on sale of that name, if this reader may have it.
 
-    :raises NotOnSale: there is none, or not in a currency that the site sells in.
+    :raises NotOnSale: there is none, not in that quantity, or not in a currency that the site sells in.
     :raises CurrencyLocked: Stripe keeps them to another currency.
     """
-    price = catalogue.find(slug)
+    price = catalogue.find(slug, quantity=quantity)
     locked = locked_currency(reader)
     if locked and price.currency != locked:
         said = _("You pay in %(currency)s. Please choose a price in that currency.")

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from accounts.serializers import StrictSerializer
 from billing import links
 from billing.catalogue import OfferedPrice
+from billing.models import Plan
 
 
 class ReturnUrlField(serializers.URLField):
@@ -34,6 +35,12 @@ class CheckoutRequestSerializer(StrictSerializer):
 
     price = serializers.CharField(
         max_length=200, help_text="The `price` of a plan on sale; never an id of Stripe's."
+    )
+    quantity = serializers.IntegerField(
+        min_value=1,
+        max_value=Plan.MOST,
+        default=1,
+        help_text="For how many people; more than one only for a plan that has one seat.",
     )
     return_url = ReturnUrlField(help_text="On this service's origin or an allowed one.")
     code = serializers.CharField(
@@ -159,6 +166,9 @@ class PlanSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(source="plan.name")
     description = serializers.CharField(source="plan.description")
     products = serializers.ListField(child=serializers.CharField(), source="plan.unlocks")
+    seats = serializers.IntegerField(
+        source="plan.seats", help_text="How many people read by one unit of it; 0 for a plan of one's own."
+    )
     prices = PriceSerializer(many=True)
 
 

@@ -63,6 +63,15 @@ class Checkout:
     attempt: str
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a reader wants to buy: a price, with Stripe's id of a code that they typed, for so many people."""
+
+    price: Price
+    code: str = ""
+    quantity: int = 1
+
+
 class Arrival(StrEnum):
     """How a reader comes back from Stripe."""
 
@@ -72,32 +81,40 @@ class Arrival(StrEnum):
 
 
 def start(
-    reader: User, *, price: str, return_url: str, code: str = "", gateway: Gateway, now: datetime
+    reader: User,
+    *,
+    price: str,
+    return_url: str,
+    code: str = "",
+    quantity: int = 1,
+    gateway: Gateway,
+    now: datetime,
 ) -> Checkout:
     """Open Checkout for the price of that name, or return the one already open for it.
 
-    An open session for another price is closed first. Anyone may call this in parallel and again; there is never
-    more than one session that can be paid. `code` is one that the reader typed.
+    An open session for another price, or another quantity, is closed first. Anyone may call this in parallel and again;
+    there is never more than one session that can be paid. `code` is one that the reader typed.
 
-    :raises NotOnSale: the catalogue does not offer that price, or not in the currency that the reader pays in.
+    :raises NotOnSale: the catalogue does not offer that price, not in that quantity, or not in the reader's currency.
     :raises CodeRefused: the code gives nothing, or nothing off this price.
     :raises AlreadySubscribed: an open subscription already gives what it unlocks.
     :raises PaymentWaiting: a failed payment of this reader waits for a card, or for the bank's confirmation.
     :raises CurrencyLocked: Stripe charges this reader in another currency.
     :raises StripeTrouble: Stripe did not answer in time; the same click may be repeated.
     """
-    wanted = offers.find(price, reader=reader)
+    wanted = offers.find(price, reader=reader, quantity=quantity)
     typed = _code_id(code, wanted, reader=reader, gateway=gateway, now=now)
+    wish = Wish(wanted, code=typed, quantity=quantity)
     patience = Patience(settings.CHECKOUT_SECONDS_TO_WAIT)
     while True:
         refuse_second_purchase(reader, wanted, return_url=return_url, now=now)
-        attempt = _open_attempt(reader, price=wanted, code=typed, return_url=return_url, now=now)
+        attempt = _open_attempt(reader, wish, return_url=return_url, now=now)
         try:
             if attempts.is_agreement(attempt) and attempts.give_way(attempt, gateway=gateway, now=now):
                 continue
             session = _session(attempt, gateway=gateway, now=now)
             if session is not None:
-                if session.url and _is_wanted(attempt, session, price=wanted, code=typed):
+                if session.url and _is_wanted(attempt, session, wish):
                     return Checkout(url=session.url, attempt=attempt.key)
                 _close(attempt, session, gateway=gateway, now=now)
                 continue
@@ -334,15 +351,13 @@ def refuse_while_unpaid(states: Iterable[Outlook], *, return_url: str) -> None:
             raise PaymentWaiting(_("A payment failed. Please fix the card first."), remedies=(remedy,))
 
 
-def _open_attempt(
-    reader: User, *, price: Price, code: str, return_url: str, now: datetime
-) -> CheckoutAttempt:
+def _open_attempt(reader: User, wish: Wish, *, return_url: str, now: datetime) -> CheckoutAttempt:
     """Return the reader's one open attempt, a new one for this price where there is none."""
     while True:
         attempt = CheckoutAttempt.objects.filter(reader=reader, state=CheckoutAttempt.State.OPEN).first()
         if attempt is None:
             try:
-                return _new_attempt(reader, price=price, code=code, return_url=return_url, now=now)
+                return _new_attempt(reader, wish, return_url=return_url, now=now)
             except IntegrityError:
                 continue  # a parallel click was first: share its attempt
         if not attempt.session_id and now - attempt.started_at > _SESSION_LIFE:
@@ -353,25 +368,26 @@ def _open_attempt(
         return attempt
 
 
-def _new_attempt(reader: User, *, price: Price, code: str, return_url: str, now: datetime) -> CheckoutAttempt:
+def _new_attempt(reader: User, wish: Wish, *, return_url: str, now: datetime) -> CheckoutAttempt:
     if not User.objects.filter(pk=reader.pk, is_active=True).exists():
         raise PermissionDenied(_ACCOUNT_CLOSED)
     with transaction.atomic():
         return CheckoutAttempt.objects.create(
             reader=reader,
-            price=price,
-            code=code,
+            price=wish.price,
+            code=wish.code,
+            quantity=wish.quantity,
             key=f"checkout-{secrets.token_hex(16)}",
             return_url=return_url,
             started_at=now,
         )
 
 
-def _is_wanted(attempt: CheckoutAttempt, session: CheckoutSnapshot, *, price: Price, code: str) -> bool:
+def _is_wanted(attempt: CheckoutAttempt, session: CheckoutSnapshot, wish: Wish) -> bool:
     """Tell whether paying in this session gives the reader, as Stripe knows them now, what they want now."""
     customer = customer_of(attempt.reader)
     return (
-        (attempt.price_id, attempt.code) == (price.pk, code)
+        (attempt.price_id, attempt.code, attempt.quantity) == (wish.price.pk, wish.code, wish.quantity)
         and session.status == "open"
         and customer is not None
         and session.customer == customer.stripe_id
@@ -435,6 +451,8 @@ def _open_session(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) 
             cancel_url=links.back_to_plans(attempt=attempt.key),
             key=attempt.key,
             beginning=offers.beginning(reader, attempt.price, code=attempt.code),
+            quantity=attempt.quantity,
+            most=attempt.price.plan.most,
         )
     except StripeGone:
         waiting.for_sync(customer.pk, gateway=gateway, now=now)

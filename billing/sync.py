@@ -19,7 +19,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from accounts.models import User
-from billing import addresses, advice, alerts, dunning, lifecycle, mirror, returns, withdrawal, words
+from billing import addresses, advice, alerts, dunning, lifecycle, mirror, returns, seats, withdrawal, words
 from billing.errors import BillingError, OtherMode, StripeGone
 from billing.gateway import Gateway
 from billing.models import Customer, OpenProduct, Plan, Subscription
@@ -161,7 +161,9 @@ def _write(
     _link_reader(ours, picture)
     mirror.write(ours, picture, policy=Access(settings.ACCESS_AFTER_REFUND), now=now)
     if ours.reader is not None:
+        seats.lock(ours.reader)
         _restate_entitlements(ours, ours.reader, picture, now=now)
+        seats.restate(ours.reader, now=now)
         bought_twice = _restate_open_products(ours.reader)
     else:
         bought_twice = {}
@@ -231,7 +233,7 @@ def _restate_entitlements(ours: Customer, reader: User, picture: CustomerPicture
 
 def source_of(subscription: str) -> str:
     """Return the name under which a subscription (by Stripe's id) gives entitlements."""
-    return f"subscription:{subscription}"
+    return Subscription.source_of(subscription)
 
 
 def unlocked_by(stripe_products: Iterable[str]) -> dict[str, tuple[str, ...]]:

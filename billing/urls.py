@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.views import api, changes, fix, invoices, pages, returns, webhook
+from billing.views import api, changes, fix, groups, groups_api, invoices, pages, returns, webhook
 
 app_name = "billing"
 
@@ -19,6 +19,15 @@ urlpatterns = [
     path("api/v1/subscription/return", returns.ReturnView.as_view(), name="api-return"),
     path("api/v1/card", api.CardView.as_view(), name="api-card"),
     path("api/v1/invoices", api.InvoicesView.as_view(), name="api-invoices"),
+    path("api/v1/group", groups_api.GroupView.as_view(), name="api-group"),
+    path("api/v1/group/invitations", groups_api.InvitationsView.as_view(), name="api-group-invitations"),
+    path("api/v1/group/places/<str:seat>", groups_api.PlaceView.as_view(), name="api-group-place"),
+    path("api/v1/group/memberships", groups_api.MembershipsView.as_view(), name="api-group-memberships"),
+    path(
+        "api/v1/group/memberships/<str:seat>",
+        groups_api.MembershipView.as_view(),
+        name="api-group-membership",
+    ),
     path("stripe/webhook/", webhook.webhook, name="webhook"),
     path("account/", pages.subscription, name="subscription"),
     path("account/invoices/", invoices.listing, name="invoices"),
@@ -32,5 +41,9 @@ urlpatterns = [
     path("account/return/", pages.arrive, name="return"),
     path("account/fix/", fix.fix, name="fix"),
     path("account/fix/done/", fix.done, name="fixed"),
+    path("account/group/", groups.group, name="group"),
+    path("account/group/remove/", groups.remove, name="group-remove"),
+    path("account/group/leave/", groups.leave, name="leave"),
+    path("account/group/join/<str:token>/", groups.join, name="join"),
     path("account/confirm-payment/", pages.confirm_payment, name="confirm-payment"),
 ]

@@ -16,7 +16,7 @@ from billing import gateway, money, outlook, sync
 from billing.admin.merging import merge_customers
 from billing.admin.mirror import MirrorAdmin, MirrorInline, about_reader, listing, one, row_of
 from billing.admin.returns import RefundingAdmin
-from billing.models import Customer, Invoice, OpenProduct, PaymentMethod, Subscription, SubscriptionItem
+from billing.models import Customer, Invoice, OpenProduct, PaymentMethod, Seat, Subscription, SubscriptionItem
 
 _AT_ONCE = 20  # so many looks at Stripe fit into one request; a worker takes the rest
 
@@ -64,6 +64,13 @@ class InvoiceInline(MirrorInline):
         "created_at",
         "paid_at",
     )
+
+
+class SeatInline(MirrorInline):
+    """Who reads by a subscription beside its owner."""
+
+    model = Seat
+    fields = ("email", "member", "invited_at", "accepted_at", "ended_at", "ending")
 
 
 class CustomerInline(MirrorInline):
@@ -131,7 +138,7 @@ class SubscriptionAdmin(MirrorAdmin):
     search_fields = ("stripe_id", "customer__email", "customer__stripe_id", "customer__reader__email")
     readonly_fields = ("related", "next_step")
     date_hierarchy = "created_at"
-    inlines = (ItemInline, InvoiceInline)
+    inlines = (ItemInline, SeatInline, InvoiceInline)
     actions = ("sync_now",)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:

@@ -10,7 +10,11 @@ from typing import Any
 import stripe
 from stripe._v1_services import V1Services
 from stripe.params import SubscriptionListParams, SubscriptionUpdateParams
-from stripe.params.checkout import SessionCreateParams, SessionCreateParamsSubscriptionData
+from stripe.params.checkout import (
+    SessionCreateParams,
+    SessionCreateParamsLineItem,
+    SessionCreateParamsSubscriptionData,
+)
 
 from billing import snapshots
 from billing.errors import CardRefused, StripeGone, StripeRefused
@@ -193,13 +197,18 @@ class StripeGateway(ChargeCalls, StripeGoods, Contracts):
         cancel_url: str,
         key: str,
         beginning: Beginning = AS_IT_GOES_ON,
+        quantity: int = 1,
+        most: int = 1,
     ) -> CheckoutSnapshot:
         """Open a hosted Checkout for a subscription. `price` is Stripe's id."""
+        line: SessionCreateParamsLineItem = {"price": price, "quantity": quantity}
+        if most > 1:
+            line["adjustable_quantity"] = {"enabled": True, "minimum": 1, "maximum": most}
         params: SessionCreateParams = {
             "mode": "subscription",
             "customer": customer,
             "client_reference_id": reader,
-            "line_items": [{"price": price, "quantity": 1}],
+            "line_items": [line],
             "subscription_data": _contract(beginning, reader=reader),
             "metadata": {"reader_id": reader, "purpose": "subscribe"},
             "success_url": return_url,

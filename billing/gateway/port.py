@@ -115,8 +115,13 @@ class Gateway(Goods, Protocol):
         cancel_url: str,
         key: str,
         beginning: Beginning = AS_IT_GOES_ON,
+        quantity: int = 1,
+        most: int = 1,
     ) -> CheckoutSnapshot:
-        """Open a hosted Checkout for a subscription. `price` is Stripe's id."""
+        """Open a hosted Checkout for a subscription. `price` is Stripe's id.
+
+        Where `most` is more than one, the reader may still change the quantity there, up to that.
+        """
         ...
 
     def start_card_form(

@@ -13,6 +13,7 @@ from billing.models.contracts import (
     Subscription,
     SubscriptionItem,
 )
+from billing.models.groups import Seat, SeatQuerySet
 from billing.models.records import CheckoutAttempt, Cursor, OutboundCall, ReconcileRun, StripeEvent
 from billing.models.returns import Alert, Dispute, Refund, RefundOrder
 from billing.models.sale import Plan, Price
@@ -34,6 +35,8 @@ __all__ = [
     "ReconcileRun",
     "Refund",
     "RefundOrder",
+    "Seat",
+    "SeatQuerySet",
     "StripeEvent",
     "Subscription",
     "SubscriptionItem",

@@ -165,6 +165,16 @@ class Subscription(models.Model):
         """Whether Stripe may still charge for it."""
         return Status.of(self.status).is_open
 
+    @property
+    def source(self) -> str:
+        """The name under which it gives entitlements."""
+        return self.source_of(self.stripe_id)
+
+    @staticmethod
+    def source_of(stripe_id: str) -> str:
+        """Return the name under which a subscription of that id gives entitlements."""
+        return f"subscription:{stripe_id}"
+
 
 class SubscriptionItem(models.Model):
     """One line of a subscription; the whole set is replaced by each sync."""

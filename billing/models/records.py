@@ -89,6 +89,7 @@ class CheckoutAttempt(models.Model):
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.CHECKOUT)
     return_url = models.URLField(max_length=1000, blank=True)
     code = models.CharField(max_length=80, blank=True, help_text=_("Stripe's id of the code that was typed."))
+    quantity = models.PositiveIntegerField(default=1)
     session_id = models.CharField(max_length=120, blank=True, db_index=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     leased_until = models.DateTimeField(

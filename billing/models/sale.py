@@ -17,12 +17,24 @@ class Plan(models.Model):
     description = models.TextField(blank=True)
     unlocks = models.JSONField(default=list, help_text=_("Slugs of the products that it opens."))
     active = models.BooleanField(default=True)
+    seats = models.PositiveIntegerField(
+        default=0,
+        help_text=_("How many read by one unit of it, its owner included; 0: it is not for groups."),
+    )
 
     class Meta:
         ordering = ("name",)
 
+    # A larger group is no purchase by a form any more.
+    MOST = 500
+
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def most(self) -> int:
+        """How many units of it one may buy: of a plan with one seat, one for each who is to read."""
+        return self.MOST if self.seats == 1 else 1
 
 
 class Price(models.Model):

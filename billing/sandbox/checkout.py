@@ -83,7 +83,7 @@ def _line_items(world: World, params: Params, mode: str) -> list[Obj]:
 
 
 def _line_item(world: World, entry: Params, *, param: str) -> Obj:
-    unknown = entry.keys() - {"price", "price_data", "quantity"}
+    unknown = entry.keys() - {"price", "price_data", "quantity", "adjustable_quantity"}
     if unknown:
         raise not_simulated(f"{param} with {sorted(unknown)}")
     if "price_data" in entry:
@@ -97,6 +97,7 @@ def _line_item(world: World, entry: Params, *, param: str) -> Obj:
     return {
         "id": world.ids.new("li"),
         "object": "item",
+        "adjustable_quantity": _adjustable(entry.get("adjustable_quantity"), param=param),
         "amount_discount": 0,
         "amount_subtotal": amount,
         "amount_tax": 0,
@@ -117,6 +118,18 @@ def _check_currency(customer: Obj | None, lines: list[Obj]) -> None:
             f"invoice item with currency {locked}.",
             param="line_items",
         )
+
+
+def _adjustable(given: Params | None, *, param: str) -> Obj | None:
+    if given is None or not given["enabled"]:
+        return None
+    least, most = given.get("minimum", 0), given.get("maximum", 99)
+    if not 0 <= least <= most <= 999_999:
+        raise ApiError(
+            "The range of an adjustable quantity lies between 0 and 999999.",
+            param=f"{param}[adjustable_quantity]",
+        )
+    return {"enabled": True, "maximum": most, "minimum": least}
 
 
 def _coupon(world: World, params: Params, lines: list[Obj]) -> list[str | None] | None:
@@ -262,6 +275,21 @@ def use_promotion_code(world: World, session: Obj, text: str) -> bool:
     except ApiError:
         return False
     session["_coupon"] = [code["promotion"]["coupon"], code["id"]]
+    _add_up(world, session)
+    world.store.touch()
+    return True
+
+
+def use_quantity(world: World, session: Obj, text: str) -> bool:
+    """Take a quantity that was typed into the page; tell whether it is one that the session allows."""
+    line = next((line for line in session["_line_items"] if line["adjustable_quantity"]), None)
+    if line is None or not (text.isdecimal() and len(text) < 7):
+        return False
+    allowed, quantity = line["adjustable_quantity"], int(text)
+    if not max(1, allowed["minimum"]) <= quantity <= allowed["maximum"]:
+        return False
+    amount = line["price"]["unit_amount"] * quantity
+    line.update(quantity=quantity, amount_subtotal=amount, amount_total=amount)
     _add_up(world, session)
     world.store.touch()
     return True

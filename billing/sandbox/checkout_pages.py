@@ -74,6 +74,8 @@ class CheckoutPages:
             return self._form(session)
         if request.form.get("action") == "code":
             return self._apply_code(request, session)
+        if request.form.get("action") == "quantity":
+            return self._apply_quantity(request, session)
         if "decision" in request.form:
             return self._decide(request, session)
         return self._submit(request, session)
@@ -82,6 +84,11 @@ class CheckoutPages:
         if checkout.use_promotion_code(self._world, session, request.form.get("promotion_code", "")):
             return self._form(session)
         return self._form(session, problem="This code is invalid.", status=400)
+
+    def _apply_quantity(self, request: Request, session: Obj) -> Response:
+        if checkout.use_quantity(self._world, session, request.form.get("quantity", "")):
+            return self._form(session)
+        return self._form(session, problem="This quantity is not offered.", status=400)
 
     def _submit(self, request: Request, session: Obj) -> Response:
         if session["mode"] != "setup" and not session["customer_details"]:
@@ -129,6 +136,7 @@ class CheckoutPages:
             {
                 "name": line["description"],
                 "quantity": line["quantity"],
+                "adjustable": line["adjustable_quantity"],
                 "amount": html.money(line["amount_subtotal"], line["currency"]) + _per(line["price"]),
             }
             for line in session["_line_items"]

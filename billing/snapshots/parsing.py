@@ -226,6 +226,7 @@ def price(data: Mapping[str, Any]) -> PriceSnapshot:
         unlocks=words_of(metadata.get("unlocks")),
         livemode=bool(data.get("livemode")),
         tax_behavior=data.get("tax_behavior") or "",
+        seats=_seats(metadata.get("seats")),
     )
 
 
@@ -286,6 +287,7 @@ def moment(seconds: float) -> datetime:
 
 _WORD = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
 _DAYS = re.compile(r"[0-9]{1,3}")
+_SEATS = re.compile(r"[1-9][0-9]{0,3}")
 _TYPE = re.compile(r"[a-z0-9_.]{1,120}")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 # Some objects bear names that an account's owner chose: plans, products, coupons.
@@ -340,6 +342,13 @@ def _without_card(data: Mapping[str, Any]) -> str:
     end = (data.get("trial_settings") or {}).get("end_behavior") or {}
     wish = str(end.get("missing_payment_method") or "")
     return wish if wish != "create_invoice" else ""
+
+
+def _seats(written: object) -> int | None:
+    """Read a positive whole number of seats; 0 where nothing is written, None where it is something else."""
+    if written in (None, ""):
+        return 0
+    return int(written) if isinstance(written, str) and _SEATS.fullmatch(written) else None
 
 
 def _is_automatic(data: Mapping[str, Any]) -> bool:

@@ -241,6 +241,9 @@ class PriceSnapshot:
     product_active: bool
     unlocks: tuple[str, ...]  # from the product's metadata; empty: not ours
     livemode: bool
+    seats: int | None = (
+        0  # the same; how many read by one unit. None: what stands there is no number of seats
+    )
     tax_behavior: str = ""  # inclusive, exclusive, unspecified
     # From the price's own metadata:
     trial_needs_card: bool = True

@@ -95,6 +95,7 @@ class CheckoutView(APIView):
         checkout = subscribing.start(
             _reader(request),
             price=wish["price"],
+            quantity=wish["quantity"],
             return_url=wish["return_url"],
             code=typed.code(request, wish.get("code", ""), reader=_reader(request)),
             gateway=gateway.default(),

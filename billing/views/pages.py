@@ -30,6 +30,7 @@ from billing import (
     outlook,
     pausing,
     returning,
+    rosters,
     subscribing,
     waiting,
     words,
@@ -50,6 +51,7 @@ from billing.outlook import Outlook
 from billing.subscribing import Arrival, Why
 from billing.views import typed
 
+_LONGEST_QUANTITY = 9  # digits
 _ASK_AGAIN_AFTER = 2  # seconds, while a payment is being confirmed
 
 
@@ -63,6 +65,8 @@ def subscription(request: HttpRequest) -> HttpResponse:
     context = {
         "state": next(iter(states), None),
         "states": states,
+        "rosters": rosters.of(reader, now=clock.now()),
+        "memberships": rosters.memberships(reader, now=clock.now()),
         "invoices": page.lines,
         "more_invoices": page.next,
         "plans": () if any(state.is_open for state in states) else _offers(request).plans,
@@ -285,6 +289,7 @@ def _start_checkout(request: HttpRequest) -> HttpResponse:
         checkout = subscribing.start(
             _reader(request),
             price=request.POST.get("price", ""),
+            quantity=_quantity(request),
             return_url=return_url,
             code=typed.code(request, code, reader=_reader(request)),
             gateway=gateway.default(),
@@ -320,6 +325,17 @@ def _return_url(request: HttpRequest) -> str:
     if not links.is_allowed(address):
         raise BadRequest("This return address is not allowed.")
     return address
+
+
+def _quantity(request: HttpRequest) -> int:
+    """Return for how many people a reader buys; one where they do not say.
+
+    :raises BadRequest: what they say is no number.
+    """
+    typed = request.POST.get("quantity") or "1"
+    if not (typed.isdecimal() and len(typed) <= _LONGEST_QUANTITY):
+        raise BadRequest("This quantity is not a number.")
+    return int(typed)
 
 
 def _reader(request: HttpRequest) -> User:

@@ -63,6 +63,14 @@ class Market:
         self.price(premium, slug="premium_yearly", amount=9900, interval="year")
         self.price(self.product("Culture", unlocks="culture"), slug="culture_monthly", amount=490)
 
+    def stock_groups(self) -> None:
+        """Put a family's and a company's plan on sale: five seats at one price, and as many as one pays for."""
+        family = self.product("Family", unlocks="premium", seats="5")
+        self.price(family, slug="family_monthly", amount=1990)
+        company = self.product("Company", unlocks="premium", seats="1")
+        self.price(company, slug="company_monthly", amount=790)
+        catalogue.refresh(gateway=self.gateway)
+
     def product(self, name: str, **metadata: str) -> str:
         """Make a product at Stripe."""
         return self.sdk.v1.products.create({"name": name, "metadata": metadata}).id

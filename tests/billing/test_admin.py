@@ -22,6 +22,7 @@ from billing.models import (
     OutboundCall,
     Plan,
     ReconcileRun,
+    Seat,
     StripeEvent,
     Subscription,
 )
@@ -53,6 +54,12 @@ def trade(market: Market) -> Any:
     )
     _give_back(market, reader)
     ReconcileRun.objects.create(started_at=market.now)
+    Seat.objects.create(
+        subscription=Subscription.objects.get(),
+        email="friend@example.org",
+        invited_at=market.now,
+        expires_at=market.now,
+    )
     Cursor.objects.get_or_create(name="test", defaults={"position": "evt_1", "moved_at": market.now})
     return reader
 

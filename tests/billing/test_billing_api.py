@@ -49,6 +49,7 @@ class TestPlans:
                     "name": "Culture",
                     "description": "",
                     "products": ["culture"],
+                    "seats": 0,
                     "prices": [
                         {
                             "price": "culture_monthly",

@@ -33,6 +33,7 @@ from billing.models import (
     ReconcileRun,
     Refund,
     RefundOrder,
+    Seat,
     StripeEvent,
 )
 from paywall import keys, robots, rules
@@ -156,6 +157,12 @@ def _leave_records(ben: User) -> None:
     ReconcileRun.objects.create(started_at=NOON)
     Group.objects.create(name="Desk")
     keys.signer(now=NOON)
+    Seat.objects.create(
+        subscription=ben.customers.get().subscriptions.get(),
+        email="friend@readers.example",
+        invited_at=NOON,
+        expires_at=NOON + DAY,
+    )
     gift(ben, article=Article.objects.get(pk=PUBLISHED))
     rules.draft(name="Never published: it would open nothing", now=NOON)
     institution("192.0.2.0/24", domains=["uni.example"])

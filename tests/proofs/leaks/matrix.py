@@ -127,6 +127,12 @@ PAGES: Mapping[str, Row] = {
     "billing:fix": _everybody("000----"),
     "billing:fixed": _everybody("yy-----"),
     "billing:confirm-payment": _page("y------", kept_out="s------"),
+    # Whoever has no group, or no such seat, is told so.
+    "billing:group": _page("yyy----", kept_out="sss----"),
+    "billing:group-remove": _page("--y----", kept_out="--s----"),
+    "billing:leave": _page("--y----", kept_out="--s----"),
+    # To whoever has the token; nobody has this one.
+    "billing:join": _everybody("000----"),
 }
 
 API: Mapping[str, Row] = {
@@ -161,6 +167,12 @@ API: Mapping[str, Row] = {
     "billing:api-return": _for_readers("--y---y"),
     "billing:api-pause": _for_readers("--y---y"),
     "billing:api-card": _for_readers("--y---y"),
+    # Who has no such group, place or membership is refused for what was asked (409), also where it is another's.
+    "billing:api-group": _for_readers(LOOK),
+    "billing:api-group-invitations": _for_readers("--y---y"),
+    "billing:api-group-place": _for_readers("-----yy"),
+    "billing:api-group-memberships": _for_readers("--y---y"),
+    "billing:api-group-membership": _for_readers("-----yy"),
 }
 
 # allauth's API, twice: by cookie (browser) and by token (app). In a browser a reader is known, to the app's half of it
@@ -248,7 +260,8 @@ _MODELS = (
     "billing_alert", "billing_billedtime", "billing_checkoutattempt", "billing_cursor", "billing_customer",
     "billing_dispute",
     "billing_invoice", "billing_openproduct", "billing_outboundcall", "billing_paymentmethod", "billing_plan",
-    "billing_price", "billing_reconcilerun", "billing_refund", "billing_refundorder", "billing_stripeevent",
+    "billing_price", "billing_reconcilerun", "billing_refund", "billing_refundorder", "billing_seat",
+    "billing_stripeevent",
     "billing_subscription",
 )  # fmt: skip
 
