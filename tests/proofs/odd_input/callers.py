@@ -21,6 +21,8 @@ from tests.factories.accounts import a_member_of_staff, a_reader
 from tests.factories.paywall import article, gift, meter
 
 ARTICLES = ("harbour-vote", "quay-walk")
+SUBSCRIBER = "subscriber"
+_SUBSCRIBERS_ADDRESS = "subscriber@example.org"
 _CARD = "4242424242424242"
 
 
@@ -31,16 +33,21 @@ def assemble(*, site_key: str) -> dict[str, dict[str, str]]:
     story = article(ARTICLES[0], published_at=yesterday, stated_at=yesterday)
     article("old-news", published_at=yesterday, stated_at=yesterday, demand="")
     article(ARTICLES[1], published_at=yesterday, stated_at=yesterday, demand=Demand.FREE)
-    reader, subscriber, staff = a_reader(), a_reader(), a_member_of_staff()
+    reader, subscriber, staff = a_reader(), a_reader(_SUBSCRIBERS_ADDRESS), a_member_of_staff()
     _subscribe(subscriber)
     gift(subscriber, article=story, now=clock.now())
     return {
         "stranger": {},
         "reader": {"X-Session-Token": token_of(reader)},
-        "subscriber": {"Authorization": f"Bearer {token_of(subscriber)}"},
+        SUBSCRIBER: {"Authorization": f"Bearer {token_of(subscriber)}"},
         "staff": {"X-Session-Token": token_of(staff)},
         "site": {"Authorization": f"Api-Key {site_key}"},
     }
+
+
+def the_subscriber() -> User:
+    """Return who subscribed."""
+    return User.objects.get(email=_SUBSCRIBERS_ADDRESS)
 
 
 def token_of(reader: User) -> str:
