@@ -26,6 +26,8 @@ _LOCK = ROOT / "uv.lock"
 _STAMP = VENV / ".lock-stamp"
 _MAKES_ENVIRONMENT = {"demo", "test"}
 _FIRST_PORT = 8000
+# Of all tests, what runs whole installations or browsers.
+_HALF_OF_ALL = ("tests/proofs", "tests/journeys")
 # The others keep an eye on time.
 _HALF_OF_THE_PROOFS = ("tests/proofs/leaks", "tests/proofs/odd_input", "tests/proofs/races")
 
@@ -80,7 +82,7 @@ def _apart(chosen: Sequence[str]) -> Sequence[str]:
     """
     if (os.cpu_count() or 1) < 2 or "DATABASE_URL" in os.environ:
         return ()
-    return {(): ("tests/proofs",), ("tests/proofs",): _HALF_OF_THE_PROOFS}.get(tuple(chosen), ())
+    return {(): _HALF_OF_ALL, ("tests/proofs",): _HALF_OF_THE_PROOFS}.get(tuple(chosen), ())
 
 
 def _run_side_by_side(chosen: Sequence[str], apart: Sequence[str]) -> int:
