@@ -84,7 +84,10 @@ def test_every_page_is_accessible_and_fits_a_phone(inspector: Inspector, demo: D
     _as_a_stranger(inspector, demo)
     _signing_up(inspector, demo, email="iris@browser.example")
     _buying(inspector, demo)
+    _thinking_again(inspector, demo)
     _with_a_card_that_fails(inspector, demo, email="iris@browser.example")
+    _by_the_link_in_the_mail(inspector, demo, email="iris@browser.example")
+    _coming_back(inspector, demo)
     assert inspector.complaints == [], "\n".join(inspector.complaints)
 
 
@@ -154,6 +157,17 @@ def _buying(inspector: Inspector, demo: Demo) -> None:
     inspector.look("logout")
 
 
+def _thinking_again(inspector: Inspector, demo: Demo) -> None:
+    page = inspector.page
+    page.goto(f"{demo.service}/account/change/")
+    inspector.look("change")
+    page.get_by_role("button", name=re.compile("99")).click()
+    expect(page.get_by_role("button", name="Change and pay")).to_be_visible()
+    inspector.look("change-shown")
+    page.goto(f"{demo.service}/account/pause/")
+    inspector.look("pause")
+
+
 def _with_a_card_that_fails(inspector: Inspector, demo: Demo, *, email: str) -> None:
     page = inspector.page
     page.goto(f"{demo.sandbox}/")
@@ -173,6 +187,26 @@ def _with_a_card_that_fails(inspector: Inspector, demo: Demo, *, email: str) -> 
     page.goto(f"{demo.newspaper}/articles/{ARTICLE.id}/")
     expect(page.locator(".banner")).to_be_visible()
     inspector.look("article-in-grace")
+
+
+def _by_the_link_in_the_mail(inspector: Inspector, demo: Demo, *, email: str) -> None:
+    page = inspector.page
+    mail = demo.wait_for_mail(to=email, containing="/account/fix/")
+    link = re.search(r"https?://\S+/account/fix/\S+", mail)
+    assert link is not None
+    page.goto(link[0])
+    inspector.look("fix")
+
+
+def _coming_back(inspector: Inspector, demo: Demo) -> None:
+    page = inspector.page
+    page.goto(f"{demo.service}/account/cancel/")
+    inspector.look("cancel-unpaid")
+    page.locator("main form").last.get_by_role("button").first.click()
+    page.wait_for_url(f"{demo.service}/account/**")
+    inspector.look("account-ended")
+    page.goto(f"{demo.service}/account/come-back/")
+    inspector.look("come-back")
 
 
 @pytest.mark.parametrize("path", ["login/", "signup/", "password/reset/", "login/code/"])
