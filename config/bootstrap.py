@@ -15,9 +15,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -26,10 +27,11 @@ _LOCK = ROOT / "uv.lock"
 _STAMP = VENV / ".lock-stamp"
 _MAKES_ENVIRONMENT = {"demo", "test"}
 _FIRST_PORT = 8000
-# Of all tests, what runs whole installations or browsers.
-_HALF_OF_ALL = ("tests/proofs", "tests/journeys")
+# What is run beside the rest, each portion by itself. Three portions keep two cores busy, since some tests wait.
+_BESIDE_ALL = (("tests/proofs",), ("tests/billing",))
 # The others keep an eye on time.
-_HALF_OF_THE_PROOFS = ("tests/proofs/leaks", "tests/proofs/odd_input", "tests/proofs/races")
+_BESIDE_THE_PROOFS = (("tests/proofs/leaks", "tests/proofs/odd_input", "tests/proofs/races"),)
+_Portions = tuple[tuple[str, ...], ...]
 
 
 def ensure_environment(argv: Sequence[str]) -> None:
@@ -75,31 +77,41 @@ def run_tests(arguments: Sequence[str]) -> NoReturn:
     os.execv(sys.executable, command)  # noqa: S606  pytest takes over this process
 
 
-def _apart(chosen: Sequence[str]) -> Sequence[str]:
-    """Return which folders of all that is to be run make about half of the time, where halves can run side by side.
+def _apart(chosen: Sequence[str]) -> _Portions:
+    """Return the folders that are run beside the rest, portion by portion, where that is possible.
 
-    Both would use one Postgres, if one was named.
+    All would use one Postgres, if one was named.
     """
     if (os.cpu_count() or 1) < 2 or "DATABASE_URL" in os.environ:
         return ()
-    return {(): _HALF_OF_ALL, ("tests/proofs",): _HALF_OF_THE_PROOFS}.get(tuple(chosen), ())
+    beside: dict[tuple[str, ...], _Portions] = {(): _BESIDE_ALL, ("tests/proofs",): _BESIDE_THE_PROOFS}
+    return beside.get(tuple(chosen), ())
 
 
-def _run_side_by_side(chosen: Sequence[str], apart: Sequence[str]) -> int:
-    """Run the tests of some folders beside the others, each with an SQLite of its own; tell of them at the end."""
+def _run_side_by_side(chosen: Sequence[str], apart: _Portions) -> int:
+    """Run portions beside the rest, each with an SQLite of its own; tell of them at the end."""
     pytest = [sys.executable, "-m", "pytest"]
-    rest = [*chosen, *(f"--ignore={folder}" for folder in apart)]
-    with tempfile.TemporaryFile() as told:
-        beside = subprocess.Popen([*pytest, *apart], stdout=told, stderr=subprocess.STDOUT)  # noqa: S603
-        try:
-            failed = subprocess.call([*pytest, *rest])  # noqa: S603
-            failed |= beside.wait()
-        finally:
-            beside.terminate()  # who is interrupted leaves nothing running
-            beside.wait()
-        told.seek(0)
-        shutil.copyfileobj(told, sys.stdout.buffer)
+    rest = [*chosen, *(f"--ignore={folder}" for portion in apart for folder in portion)]
+    with ExitStack() as opened:
+        beside = [opened.enter_context(_beside([*pytest, *portion])) for portion in apart]
+        failed = subprocess.call([*pytest, *rest])  # noqa: S603
+        for process, told in beside:
+            failed |= process.wait()
+            told.seek(0)
+            shutil.copyfileobj(told, sys.stdout.buffer)
     return failed
+
+
+@contextmanager
+def _beside(command: Sequence[str]) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
+    """Run a command in the background and keep what it says; whoever is interrupted leaves nothing running."""
+    with tempfile.TemporaryFile() as told:
+        process = subprocess.Popen(command, stdout=told, stderr=subprocess.STDOUT)  # noqa: S603
+        try:
+            yield process, told
+        finally:
+            process.terminate()
+            process.wait()
 
 
 def demo_ports(argv: Sequence[str]) -> tuple[int, int, int]:
