@@ -10,6 +10,7 @@ BillingError
 ├── SaleRefused              a purchase that would charge somebody twice
 │   ├── AlreadySubscribed    … an open subscription already gives what was asked for
 │   └── PaymentWaiting       … a failed payment must be fixed first; a second subscription is not the answer
+├── CompRefused              free access that staff may not give so: no end, no reason, too long
 ├── CursorUnknown            a place in a list that we never named
 └── NothingToDo              no subscription in the state that this action needs
 """
@@ -70,6 +71,10 @@ class AlreadySubscribed(SaleRefused):
 
 class PaymentWaiting(SaleRefused):
     """A payment failed and waits for a working card; a second subscription is not the answer."""
+
+
+class CompRefused(BillingError):
+    """Free access that cannot be given, extended or ended so."""
 
 
 class CursorUnknown(BillingError):

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from accounts.serializers import StrictSerializer
-from billing import links
+from billing import holdings, links
 
 
 class ReturnUrlField(serializers.URLField):
@@ -134,11 +134,23 @@ class SubscriptionSerializer(serializers.Serializer[Any]):
     confirm_url = serializers.CharField(allow_blank=True)
 
 
+class HoldingSerializer(serializers.Serializer[Any]):
+    """Something held without a subscription; it ends by itself and is never charged again."""
+
+    kind = serializers.ChoiceField(choices=[kind.value for kind in holdings.Kind])
+    name = serializers.CharField()
+    products = serializers.ListField(child=serializers.CharField())
+    product_names = serializers.ListField(child=serializers.CharField())
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField()
+
+
 class SubscriptionStateSerializer(serializers.Serializer[Any]):
-    """The subscription that matters most (null for somebody who never had one), and all that are open."""
+    """The subscription that matters most (null for somebody who never had one), all open ones, what else is held."""
 
     subscription = SubscriptionSerializer(allow_null=True)
     subscriptions = SubscriptionSerializer(many=True)
+    holdings = HoldingSerializer(many=True)
 
 
 class InvoiceSerializer(serializers.Serializer[Any]):

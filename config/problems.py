@@ -65,6 +65,7 @@ _TABLE: tuple[tuple[type[Exception], Problem], ...] = (
     (billing.NotOnSale, Problem(HTTPStatus.BAD_REQUEST, "price_not_on_sale")),
     (billing.AlreadySubscribed, Problem(HTTPStatus.CONFLICT, "already_subscribed")),
     (billing.PaymentWaiting, Problem(HTTPStatus.CONFLICT, "payment_waiting")),
+    (billing.CompRefused, Problem(HTTPStatus.BAD_REQUEST, "comp_refused")),
     (billing.NothingToDo, Problem(HTTPStatus.CONFLICT, "nothing_to_do")),
     (OperationalError, Problem(HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", _RETRY_SOON)),
     (InterfaceError, Problem(HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", _RETRY_SOON)),

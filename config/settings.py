@@ -60,6 +60,8 @@ if not DEBUG and STRIPE_API_BASE != "https://api.stripe.com":
 
 PAST_DUE_GRACE = timedelta(days=env.number("PAST_DUE_GRACE_DAYS", default=7, most=366))
 RENEWAL_SLACK = timedelta(hours=env.number("RENEWAL_SLACK_HOURS", default=24, most=24 * 31))
+# For how long staff may give a reader free access, counted from now.
+COMP_LONGEST = timedelta(days=env.number("COMP_LONGEST_DAYS", default=366, least=1, most=3660))
 # How many articles a subscriber may give away in a calendar month (0: none), for how long, and to how many each.
 GIFTS_PER_MONTH = env.number("GIFTS_PER_MONTH", default=10, most=100)
 GIFT_TIME = timedelta(days=env.number("GIFT_DAYS", default=14, least=1, most=90))

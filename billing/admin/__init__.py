@@ -5,6 +5,6 @@ Whatever belongs together is linked both ways: reader, customer, subscription, i
 
 from __future__ import annotations
 
-from billing.admin import contracts, records, sale
+from billing.admin import contracts, held, records, sale
 
-__all__ = ["contracts", "records", "sale"]
+__all__ = ["contracts", "held", "records", "sale"]

@@ -13,11 +13,13 @@ from billing.models.contracts import (
     Subscription,
     SubscriptionItem,
 )
+from billing.models.held import Comp
 from billing.models.records import CheckoutAttempt, Cursor, OutboundCall, ReconcileRun, StripeEvent
 from billing.models.sale import Plan, Price
 
 __all__ = [
     "CheckoutAttempt",
+    "Comp",
     "Cursor",
     "Customer",
     "Invoice",

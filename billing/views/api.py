@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from accounts import clock
 from accounts.authentication import IsReader
 from accounts.models import User
-from billing import cards, catalogue, gateway, invoices, outlook, subscribing
+from billing import cards, catalogue, gateway, holdings, invoices, outlook, subscribing
 from billing.errors import CursorUnknown
 from billing.serializers import (
     AddressSerializer,
@@ -186,8 +186,10 @@ def _body(shape: type[Serializer[Any]], request: Request) -> dict[str, Any]:
 
 
 def _state(reader: User) -> Response:
-    states = outlook.every(reader, now=clock.now())
+    now = clock.now()
+    states = outlook.every(reader, now=now)
     answer = {
+        "holdings": holdings.of(reader, now=now),
         "subscription": next(iter(states), None),
         "subscriptions": [state for state in states if state.is_open],
     }

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import clock
 from accounts.models import User
-from billing import cards, catalogue, gateway, invoices, links, outlook, subscribing, waiting
+from billing import cards, catalogue, gateway, holdings, invoices, links, outlook, subscribing, waiting
 from billing.cards import Stored
 from billing.errors import NothingToDo, NotOnSale, SaleRefused, StripeGone, StripeRefused, StripeTrouble
 from billing.outlook import Outlook
@@ -31,10 +31,12 @@ _ASK_AGAIN_AFTER = 2  # seconds, while a payment is being confirmed
 @login_required
 def subscription(request: HttpRequest) -> HttpResponse:
     """Show what the reader has, what happens next, and their invoices."""
-    reader = _reader(request)
-    states = outlook.every(reader, now=clock.now())
+    reader, now = _reader(request), clock.now()
+    states = outlook.every(reader, now=now)
     page = invoices.page(reader)
     context = {
+        "now": now,
+        "holdings": holdings.of(reader, now=now),
         "state": next(iter(states), None),
         "states": states,
         "invoices": page.lines,

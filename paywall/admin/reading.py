@@ -233,7 +233,10 @@ class EntitlementAdmin(ReadOnly):
     def source_link(self, row: Entitlement) -> SafeString | str:
         """Lead to whatever gave the right, where that has a page."""
         kind, _separator, name = row.source.partition(":")
-        page = {"subscription": "admin:billing_subscription_changelist"}.get(kind)
+        page = {
+            "subscription": "admin:billing_subscription_changelist",
+            "comp": "admin:billing_comp_changelist",
+        }.get(kind)
         return _linked(row.source, page, q=name) if page else row.source
 
     @admin.display(description=_("stands"))

@@ -169,7 +169,11 @@ class TestCheckout:
 
 class TestSubscription:
     def test_who_never_had_one_has_null(self, api: Client) -> None:
-        assert api.get("/api/v1/subscription").json() == {"subscription": None, "subscriptions": []}
+        assert api.get("/api/v1/subscription").json() == {
+            "subscription": None,
+            "subscriptions": [],
+            "holdings": [],
+        }
 
     def test_it_says_what_happens_next(self, api: Client, reader: User, market: Market) -> None:
         market.buy(reader)

@@ -22,7 +22,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import Mail, User
-from billing import subscribing
+from billing import comps, subscribing
 from billing.models import CheckoutAttempt, Cursor, OutboundCall, ReconcileRun, StripeEvent
 from paywall import keys, robots, rules
 from paywall.models import Article, CrawlerList, CrawlerPolicy, CrawlerProof, Gift
@@ -144,6 +144,7 @@ def _leave_records(ben: User) -> None:
     ReconcileRun.objects.create(started_at=NOON)
     Group.objects.create(name="Desk")
     keys.signer(now=NOON)
+    comps.give(ben, products=["premium"], until=NOON + DAY, reason="A prize", by=ben, now=NOON)
     gift(ben, article=Article.objects.get(pk=PUBLISHED))
     rules.draft(name="Never published: it would open nothing", now=NOON)
     institution("192.0.2.0/24", domains=["uni.example"])

@@ -219,6 +219,7 @@ _ADDED = {"add": (NOT_ME, NOT_ME, ALL)}
 _DELETED = {"delete": (NOT_ME, NOT_ME, ALL)}
 _MORE_THAN_MIRRORED: Mapping[str, Mapping[str, _DESK]] = {
     "accounts_user": {**_EDITED, **_ADDED},
+    "billing_comp": _ADDED,
     "auth_group": {**_EDITED, **_ADDED, **_DELETED},
     "mfa_authenticator": _DELETED,
     "paywall_article": {"perspectives": (NOT_ME, ALL, ALL)},
@@ -231,9 +232,9 @@ _MODELS = (
     "accounts_mail", "accounts_session", "accounts_user", "auth_group", "mfa_authenticator",
     "paywall_article", "paywall_crawlerlist", "paywall_crawlerpolicy", "paywall_crawlerproof", "paywall_entitlement",
     "paywall_gift", "paywall_institution", "paywall_product", "paywall_ruleset", "paywall_signingkey",
-    "billing_checkoutattempt", "billing_cursor", "billing_customer", "billing_invoice", "billing_openproduct",
-    "billing_outboundcall", "billing_paymentmethod", "billing_plan", "billing_price", "billing_reconcilerun",
-    "billing_stripeevent", "billing_subscription",
+    "billing_checkoutattempt", "billing_comp", "billing_cursor", "billing_customer", "billing_invoice",
+    "billing_openproduct", "billing_outboundcall", "billing_paymentmethod", "billing_plan", "billing_price",
+    "billing_reconcilerun", "billing_stripeevent", "billing_subscription",
 )  # fmt: skip
 
 
