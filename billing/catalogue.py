@@ -62,7 +62,7 @@ def refresh(*, gateway: Gateway) -> Refreshed:
     taken off sale and keeps what it unlocked, for those who hold it.
     """
     known = set(entitlements.product_names())
-    ours = [theirs for theirs in gateway.prices() if theirs.unlocks and theirs.interval]
+    ours = [theirs for theirs in gateway.prices() if theirs.unlocks and _is_sold(theirs)]
     refused = {theirs.product for theirs in ours if not known.issuperset(theirs.unlocks)}
     for product in sorted(refused):
         logger.error("Stripe product %s unlocks a product that does not exist here; refused.", product)
@@ -96,12 +96,22 @@ def find(slug: str) -> Price:
     return price
 
 
-def _sellable() -> QuerySet[Price]:
+def sellable() -> QuerySet[Price]:
+    """Return all prices on sale: of subscriptions, and of what is paid once."""
     return (
         Price.objects.filter(active=True, plan__active=True, unit_amount__isnull=False)
         .exclude(slug="")
         .select_related("plan")
     )
+
+
+def _sellable() -> QuerySet[Price]:
+    return sellable().exclude(interval="")
+
+
+def _is_sold(theirs: PriceSnapshot) -> bool:
+    """Tell whether we know how to sell it: by an interval, or once, with a word on how long it is for."""
+    return bool(theirs.interval or theirs.lasts_hours or theirs.gift_months)
 
 
 def _offered(price: Price) -> OfferedPrice:
@@ -148,5 +158,7 @@ def _write(theirs: PriceSnapshot) -> None:
             "interval": theirs.interval,
             "interval_count": theirs.interval_count,
             "trial_days": theirs.trial_days,
+            "lasts_hours": theirs.lasts_hours,
+            "gift_months": theirs.gift_months,
         },
     )

@@ -9,6 +9,7 @@ BillingError
 ├── NotOnSale                a price that the catalogue does not offer
 ├── SaleRefused              a purchase that would charge somebody twice
 │   ├── AlreadySubscribed    … an open subscription already gives what was asked for
+│   ├── PassRunning          … a day pass that runs already opens what was asked for
 │   └── PaymentWaiting       … a failed payment must be fixed first; a second subscription is not the answer
 ├── CompRefused              free access that staff may not give so: no end, no reason, too long
 ├── CursorUnknown            a place in a list that we never named
@@ -67,6 +68,10 @@ class SaleRefused(BillingError):
 
 class AlreadySubscribed(SaleRefused):
     """An open subscription already gives what was asked for."""
+
+
+class PassRunning(SaleRefused):
+    """A day pass that runs already, or whose payment is on its way, opens what was asked for."""
 
 
 class PaymentWaiting(SaleRefused):

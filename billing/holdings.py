@@ -13,6 +13,7 @@ from enum import StrEnum
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from billing import passes
 from billing.models import Comp
 from paywall import entitlements
 
@@ -21,6 +22,7 @@ class Kind(StrEnum):
     """Why somebody holds it."""
 
     COMP = "comp"
+    PASS = "pass"  # noqa: S105  a ticket, no secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +40,45 @@ class Holding:
 def of(reader: User, *, now: datetime) -> tuple[Holding, ...]:
     """Return what runs or is still to begin, the first to end first."""
     names = entitlements.product_names()
-    return tuple(sorted(_comps(reader, names, now=now), key=lambda held: held.ends_at))
+    held = (*_comps(reader, names, now=now), *_passes(reader, names, now=now))
+    return tuple(sorted(held, key=lambda holding: holding.ends_at))
 
 
 def _comps(reader: User, names: Mapping[str, str], *, now: datetime) -> Iterator[Holding]:
     for comp in Comp.objects.filter(reader=reader, ended_at=None, ends_at__gt=now):
-        yield _holding(Kind.COMP, _("Free access"), comp, names)
+        yield _holding(
+            Kind.COMP,
+            _("Free access"),
+            comp.products,
+            names=names,
+            starts_at=comp.starts_at,
+            ends_at=comp.ends_at,
+        )
 
 
-def _holding(kind: Kind, name: str, row: Comp, names: Mapping[str, str]) -> Holding:
+def _passes(reader: User, names: Mapping[str, str], *, now: datetime) -> Iterator[Holding]:
+    for row in passes.running(reader, now=now).select_related("price__plan"):
+        if row.starts_at is not None and row.ends_at is not None:
+            name = row.price.plan.name if row.price else _("Day pass")
+            yield _holding(
+                Kind.PASS, name, row.products, names=names, starts_at=row.starts_at, ends_at=row.ends_at
+            )
+
+
+def _holding(
+    kind: Kind,
+    name: str,
+    products: list[str],
+    *,
+    names: Mapping[str, str],
+    starts_at: datetime,
+    ends_at: datetime,
+) -> Holding:
     return Holding(
         kind=kind,
         name=name,
-        products=tuple(row.products),
-        product_names=tuple(names.get(product, product) for product in row.products),
-        starts_at=row.starts_at,
-        ends_at=row.ends_at,
+        products=tuple(products),
+        product_names=tuple(names.get(product, product) for product in products),
+        starts_at=starts_at,
+        ends_at=ends_at,
     )

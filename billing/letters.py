@@ -40,6 +40,8 @@ def to_address(
     **context: Any,
 ) -> None:
     """Queue a mail to somebody who need not have an account."""
+    if Mail.objects.filter(dedup_key=f"{kind}:{about}").exists():
+        return
     try:
         with transaction.atomic(), translation.override(language or settings.LANGUAGE_CODE):
             subject, text, html = _render(kind, {"reader": reader, **_frame(), **context})

@@ -31,7 +31,7 @@ class CheckoutRequestSerializer(StrictSerializer):
     """What to buy, by the price's name in the catalogue."""
 
     price = serializers.CharField(
-        max_length=200, help_text="The `price` of a plan on sale; never an id of Stripe's."
+        max_length=200, help_text="The `price` of a plan or a pass on sale; never an id of Stripe's."
     )
     return_url = ReturnUrlField(help_text="On this service's origin or an allowed one.")
 
@@ -78,10 +78,25 @@ class PlanSerializer(serializers.Serializer[Any]):
     prices = PriceSerializer(many=True)
 
 
+class PassSerializer(serializers.Serializer[Any]):
+    """A day pass on sale: paid once, for so many hours from the payment."""
+
+    name = serializers.CharField()
+    description = serializers.CharField()
+    products = serializers.ListField(child=serializers.CharField())
+    price = serializers.CharField(source="slug")
+    amount = serializers.IntegerField(help_text="In minor units of the currency.")
+    currency = serializers.CharField()
+    formatted = serializers.CharField()
+    lasts_hours = serializers.IntegerField()
+    text = serializers.CharField(help_text="Amount and how long it is for, as the reader reads it.")
+
+
 class PlansSerializer(serializers.Serializer[Any]):
-    """Everything on sale."""
+    """Everything on sale: subscriptions, and beside them what is paid once."""
 
     plans = PlanSerializer(many=True)
+    passes = PassSerializer(many=True)
 
 
 class CardSerializer(serializers.Serializer[Any]):

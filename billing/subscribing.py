@@ -1,4 +1,6 @@
-"""Start a subscription, end it, keep it after all. Each ends in a sync: nothing here grants or takes away by itself.
+"""Start a subscription or buy a day pass; end a subscription, keep it after all.
+
+Each ends in a sync: nothing here grants or takes away by itself.
 
 A purchase is safe when repeated: one open attempt per reader, by constraint, and its key is the idempotency key at
 Stripe, so parallel and double clicks, two tabs and a retry after a timeout all end in one session of one price.
@@ -19,7 +21,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import calls, catalogue, links, outlook, sync, waiting
+from billing import calls, catalogue, links, oneoff, outlook, passes, sync, waiting
 from billing.errors import (
     AlreadySubscribed,
     NothingToDo,
@@ -64,9 +66,10 @@ def start(reader: User, *, price: str, return_url: str, gateway: Gateway, now: d
     :raises NotOnSale: the catalogue does not offer that price.
     :raises AlreadySubscribed: an open subscription already gives what it unlocks.
     :raises PaymentWaiting: a failed payment of this reader waits for a card, or for the bank's confirmation.
+    :raises PassRunning: a day pass was asked for, and one of theirs opens the same.
     :raises StripeTrouble: Stripe did not answer in time; the same click may be repeated.
     """
-    wanted = catalogue.find(price)
+    wanted = oneoff.find_pass(price) or catalogue.find(price)
     patience = Patience(settings.CHECKOUT_SECONDS_TO_WAIT)
     while True:
         _refuse_second_purchase(reader, wanted, return_url=return_url, now=now)
@@ -229,6 +232,8 @@ def _refuse_second_purchase(reader: User, wanted: Price, *, return_url: str, now
         resumable = any(state.can_resume and {*state.products} & {*wanted.plan.unlocks} for state in states)
         remedies = ({"kind": "resume", "url": links.account()},) if resumable else ()
         raise AlreadySubscribed(_("You already subscribe to this."), remedies=remedies)
+    if wanted.lasts_hours:
+        passes.refuse_second(reader, wanted, now=now)
 
 
 def _open_attempt(reader: User, *, price: Price, return_url: str, now: datetime) -> CheckoutAttempt:
@@ -319,13 +324,25 @@ def _claim(attempt: CheckoutAttempt, *, now: datetime) -> bool:
 def _open_session(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> CheckoutSnapshot:
     reader = attempt.reader
     customer = ensure_customer(reader, gateway=gateway, now=now)
+    back = {
+        "return_url": links.back_from_checkout(attempt=attempt.key),
+        "cancel_url": links.back_to_plans(attempt=attempt.key),
+    }
     try:
+        if attempt.price.lasts_hours:
+            return gateway.start_payment(
+                customer=customer.stripe_id,
+                price=attempt.price.stripe_id,
+                promise=passes.promise(attempt.price, reader=reader),
+                reader=reader.public_id,
+                key=attempt.key,
+                **back,
+            )
         return gateway.start_checkout(
             customer=customer.stripe_id,
             price=attempt.price.stripe_id,
             reader=reader.public_id,
-            return_url=links.back_from_checkout(attempt=attempt.key),
-            cancel_url=links.back_to_plans(attempt=attempt.key),
+            **back,
             key=attempt.key,
             trial_days=_trial_days(reader, attempt.price),
         )

@@ -19,7 +19,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from accounts.models import User
-from billing import addresses, dunning, lifecycle, mirror, words
+from billing import addresses, dunning, lifecycle, mirror, passes, words
 from billing.errors import BillingError, StripeGone
 from billing.gateway import Gateway
 from billing.models import Customer, OpenProduct, Plan, Subscription
@@ -148,6 +148,7 @@ def _write(
     if ours.reader is not None:
         _restate_entitlements(ours, ours.reader, picture, now=now)
         _restate_open_products(ours.reader)
+        passes.restate(ours, ours.reader, picture.payments, now=now)
     dunning.tell(ours, now=now)
     ours.sync_done = noted
     ours.sync_attempts = 0

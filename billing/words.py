@@ -73,6 +73,19 @@ def price(amount: int, *, currency: str, interval: str, count: int = 1) -> str:
     )
 
 
+def once(amount: int, *, currency: str, hours: int) -> str:
+    """Return an amount with how long it is for, for example `€2.50 for 24 hours`."""
+    days, rest = divmod(hours, 24)
+    text = money.text(amount, currency=currency)
+    if days > 1 and not rest:
+        return ngettext("%(amount)s for %(count)s day", "%(amount)s for %(count)s days", days) % _slots(
+            text, days
+        )
+    return ngettext("%(amount)s for %(count)s hour", "%(amount)s for %(count)s hours", hours) % _slots(
+        text, hours
+    )
+
+
 def _per_day(amount: str, count: int) -> str:
     return ngettext("%(amount)s a day", "%(amount)s every %(count)s days", count) % _slots(amount, count)
 

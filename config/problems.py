@@ -64,6 +64,7 @@ _TABLE: tuple[tuple[type[Exception], Problem], ...] = (
     (billing.WebhookRefused, Problem(HTTPStatus.BAD_REQUEST, "webhook_refused")),
     (billing.NotOnSale, Problem(HTTPStatus.BAD_REQUEST, "price_not_on_sale")),
     (billing.AlreadySubscribed, Problem(HTTPStatus.CONFLICT, "already_subscribed")),
+    (billing.PassRunning, Problem(HTTPStatus.CONFLICT, "pass_running")),
     (billing.PaymentWaiting, Problem(HTTPStatus.CONFLICT, "payment_waiting")),
     (billing.CompRefused, Problem(HTTPStatus.BAD_REQUEST, "comp_refused")),
     (billing.NothingToDo, Problem(HTTPStatus.CONFLICT, "nothing_to_do")),

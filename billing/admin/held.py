@@ -16,10 +16,10 @@ from django.utils.translation import gettext_lazy
 
 from accounts import clock
 from accounts.models import User
-from billing import comps
-from billing.admin.mirror import MirrorAdmin, MirrorInline, about_reader, row_of
+from billing import comps, money
+from billing.admin.mirror import MirrorAdmin, MirrorInline, about_reader, listing, one, row_of
 from billing.errors import CompRefused
-from billing.models import Comp
+from billing.models import Comp, DayPass
 from paywall import entitlements
 
 if TYPE_CHECKING:
@@ -156,6 +156,32 @@ class CompAdmin(MirrorAdmin):
             return
         self.log_change(request, changed, f"{what}. {reason.strip()}")
         messages.success(request, f"{comp.reader}: {changed}")
+
+
+@admin.register(DayPass)
+class DayPassAdmin(MirrorAdmin):
+    """What was paid once, for some hours."""
+
+    list_display = ("stripe_id", "customer", "price", "paid", "status", "starts_at", "ends_at", "is_refunded")
+    list_filter = ("status", "is_refunded", "price", "starts_at")
+    list_select_related = ("customer", "price")
+    search_fields = ("stripe_id", "customer__email", "customer__stripe_id", "customer__reader__email")
+    date_hierarchy = "starts_at"
+    readonly_fields = ("related",)
+
+    @admin.display(description=gettext_lazy("amount"), ordering="amount")
+    def paid(self, row: DayPass) -> str:
+        """Return the amount as people read it."""
+        return money.text(row.amount, currency=row.currency)
+
+    @admin.display(description=gettext_lazy("see also"))
+    def related(self, row: DayPass) -> SafeString:
+        """Link to all that belongs to this pass."""
+        return row_of(
+            one(row.customer),
+            *about_reader(row.customer.reader_id, source=row.source),
+            listing(_("events"), "billing_stripeevent", customer_id__exact=row.customer.stripe_id),
+        )
 
 
 def _staff(request: HttpRequest) -> User:

@@ -23,6 +23,7 @@ from billing.snapshots import (
     CustomerPicture,
     CustomerSnapshot,
     InvoiceSnapshot,
+    PaymentSnapshot,
     PriceSnapshot,
     SubscriptionSnapshot,
 )
@@ -30,6 +31,7 @@ from billing.snapshots import (
 logger = logging.getLogger(__name__)
 
 _PAGE = 100
+_WHOLE_SESSION = ["setup_intent", "payment_intent.latest_charge"]
 _NO_NEXT_INVOICE = "invoice_upcoming_none"
 
 
@@ -61,7 +63,7 @@ class StripeGateway:
     # What Stripe knows
 
     def picture(self, customer: str) -> CustomerPicture:
-        """Fetch a customer with all subscriptions, invoices and cards."""
+        """Fetch a customer with all subscriptions, invoices, cards, and payments made once."""
         theirs = self.customer(customer)
         if theirs.deleted:
             return self._picture_of_deleted(theirs)
@@ -70,6 +72,7 @@ class StripeGateway:
             subscriptions=tuple(self._subscriptions({"customer": customer})),
             invoices=tuple(self._invoices(customer)),
             cards=tuple(self._cards(customer)),
+            payments=tuple(self._payments(customer)),
         )
 
     def customer(self, customer: str) -> CustomerSnapshot:
@@ -103,7 +106,7 @@ class StripeGateway:
     def checkout(self, session: str) -> CheckoutSnapshot:
         """Look at a hosted session again."""
         with translated():
-            found = self._v1.checkout.sessions.retrieve(session, {"expand": ["setup_intent"]})
+            found = self._v1.checkout.sessions.retrieve(session, {"expand": _WHOLE_SESSION})
         return snapshots.checkout(_plain(found))
 
     def next_charge(self, *, subscription: str) -> NextCharge | None:
@@ -193,6 +196,36 @@ class StripeGateway:
             },
             key=key,
         )
+
+    def start_payment(
+        self,
+        *,
+        price: str,
+        promise: dict[str, str],
+        return_url: str,
+        cancel_url: str,
+        key: str,
+        customer: str | None = None,
+        reader: str | None = None,
+        email: str = "",
+    ) -> CheckoutSnapshot:
+        """Open a hosted Checkout for something paid once."""
+        params: SessionCreateParams = {
+            "mode": "payment",
+            "line_items": [{"price": price, "quantity": 1}],
+            "payment_intent_data": {"metadata": promise},
+            "metadata": promise,
+            "success_url": return_url,
+            "cancel_url": cancel_url,
+        }
+        if reader is not None:
+            params["client_reference_id"] = reader
+        if customer is not None:
+            params["customer"] = customer
+        elif email:
+            params["customer_email"] = email
+            params["payment_intent_data"]["receipt_email"] = email
+        return self._start_session(params, key=key)
 
     def start_card_form(
         self, *, customer: str, currency: str, reader: str, return_url: str, cancel_url: str, key: str
@@ -368,6 +401,17 @@ class StripeGateway:
             listing = self._v1.payment_methods.list({"customer": customer, "limit": _PAGE})
             for row in listing.auto_paging_iter():
                 yield snapshots.card(_plain(row))
+
+    def _payments(self, customer: str) -> Iterator[PaymentSnapshot]:
+        """Walk the payments for something sold once; those of invoices say no purpose."""
+        with translated():
+            listing = self._v1.payment_intents.list(
+                {"customer": customer, "limit": _PAGE, "expand": ["data.latest_charge"]}
+            )
+            for row in listing.auto_paging_iter():
+                payment = snapshots.payment(_plain(row))
+                if payment.purpose:
+                    yield payment
 
     def _retrievers(self) -> dict[str, Callable[[str], stripe.StripeObject]]:
         return {

@@ -50,7 +50,7 @@ class Gateway(Protocol):
         ...
 
     def picture(self, customer: str) -> CustomerPicture:
-        """Fetch a customer with all subscriptions, invoices and cards.
+        """Fetch a customer with all subscriptions, invoices, cards, and payments made once.
 
         A deleted customer is no error.
 
@@ -97,6 +97,24 @@ class Gateway(Protocol):
         trial_days: int = 0,
     ) -> CheckoutSnapshot:
         """Open a hosted Checkout for a subscription. `price` is Stripe's id."""
+        ...
+
+    def start_payment(
+        self,
+        *,
+        price: str,
+        promise: dict[str, str],
+        return_url: str,
+        cancel_url: str,
+        key: str,
+        customer: str | None = None,
+        reader: str | None = None,
+        email: str = "",
+    ) -> CheckoutSnapshot:
+        """Open a hosted Checkout for something paid once, by a customer or by whoever has that address.
+
+        The payment will bear the `promise`: what is owed for it, whatever becomes of the price later.
+        """
         ...
 
     def start_card_form(

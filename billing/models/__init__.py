@@ -13,7 +13,7 @@ from billing.models.contracts import (
     Subscription,
     SubscriptionItem,
 )
-from billing.models.held import Comp
+from billing.models.held import Comp, DayPass
 from billing.models.records import CheckoutAttempt, Cursor, OutboundCall, ReconcileRun, StripeEvent
 from billing.models.sale import Plan, Price
 
@@ -22,6 +22,7 @@ __all__ = [
     "Comp",
     "Cursor",
     "Customer",
+    "DayPass",
     "Invoice",
     "OpenProduct",
     "OutboundCall",

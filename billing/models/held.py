@@ -7,6 +7,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from billing.models.contracts import Customer
+from billing.models.sale import Price
+
 
 class Comp(models.Model):
     """Free access that staff gave a reader, until an end and for a reason.
@@ -52,3 +55,41 @@ class Comp(models.Model):
     def source(self) -> str:
         """The name under which it gives entitlements."""
         return f"comp:{self.pk}"
+
+
+class DayPass(models.Model):
+    """A payment at Stripe for so many hours from that payment, and what was promised for it. Written by a look only."""
+
+    stripe_id = models.CharField(max_length=80, unique=True)  # of the payment
+    customer = models.ForeignKey(
+        Customer, on_delete=models.CASCADE, related_name="passes", verbose_name=_("customer")
+    )
+    price = models.ForeignKey(Price, null=True, on_delete=models.SET_NULL, related_name="passes")
+    products = models.JSONField(_("opens"))
+    hours = models.PositiveIntegerField(_("hours"))
+    amount = models.BigIntegerField(_("amount"))
+    currency = models.CharField(max_length=3)
+    status = models.CharField(_("status"), max_length=40, help_text=_("Of the payment, in Stripe's word."))
+    starts_at = models.DateTimeField(_("from"), null=True, blank=True, help_text=_("When it was paid."))
+    ends_at = models.DateTimeField(_("until"), null=True, blank=True)
+    is_refunded = models.BooleanField(_("wholly refunded"), default=False)
+    receipt_url = models.URLField(max_length=2000, blank=True)
+
+    class Meta:
+        verbose_name = _("day pass")
+        verbose_name_plural = _("day passes")
+        ordering = ("-starts_at", "-id")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(starts_at=None, ends_at=None) | Q(ends_at__gt=F("starts_at")),
+                name="day_pass_ends_after_it_starts",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.stripe_id
+
+    @property
+    def source(self) -> str:
+        """The name under which it gives entitlements."""
+        return f"pass:{self.stripe_id}"

@@ -34,15 +34,27 @@ class Price(models.Model):
     active = models.BooleanField(default=True)
     unit_amount = models.BigIntegerField(null=True)
     currency = models.CharField(max_length=3)
-    interval = models.CharField(max_length=10)
+    interval = models.CharField(max_length=10, blank=True, help_text=_("Empty: paid once."))
     interval_count = models.PositiveSmallIntegerField(default=1)
     trial_days = models.PositiveSmallIntegerField(default=0)
+    lasts_hours = models.PositiveIntegerField(
+        default=0, help_text=_("A day pass: paid once, for so many hours from the payment.")
+    )
+    gift_months = models.PositiveSmallIntegerField(
+        default=0, help_text=_("A gift subscription: paid once, for so many months from its redemption.")
+    )
 
     class Meta:
         ordering = ("plan", "unit_amount")
         constraints = [
             models.UniqueConstraint(
                 fields=("slug",), condition=Q(active=True) & ~Q(slug=""), name="price_slug_names_one_on_sale"
+            ),
+            models.CheckConstraint(
+                condition=Q(lasts_hours=0, gift_months=0)
+                | Q(interval="", lasts_hours=0)
+                | Q(interval="", gift_months=0),
+                name="price_is_sold_in_one_way",
             ),
         ]
 
@@ -52,6 +64,8 @@ class Price(models.Model):
     @property
     def text(self) -> str:
         """The amount and how often it is charged, in the active language."""
+        if self.lasts_hours:
+            return words.once(self.unit_amount or 0, currency=self.currency, hours=self.lasts_hours)
         return words.price(
             self.unit_amount or 0, currency=self.currency, interval=self.interval, count=self.interval_count
         )

@@ -18,6 +18,7 @@ from billing.snapshots.values import (
     EventSnapshot,
     InvoiceSnapshot,
     ItemSnapshot,
+    PaymentSnapshot,
     PriceSnapshot,
     Status,
     SubscriptionSnapshot,
@@ -147,6 +148,7 @@ def price(data: Mapping[str, Any]) -> PriceSnapshot:
     recurring = data.get("recurring") or {}
     product = data["product"] if isinstance(data["product"], Mapping) else {"id": data["product"]}
     metadata = product.get("metadata") or {}
+    sold_once = {} if recurring else {**metadata, **(data.get("metadata") or {})}
     return PriceSnapshot(
         id=data["id"],
         slug=data.get("lookup_key") or "",
@@ -162,12 +164,38 @@ def price(data: Mapping[str, Any]) -> PriceSnapshot:
         product_active=bool(product.get("active")),
         unlocks=tuple(dict.fromkeys(_WORD.findall(metadata.get("unlocks") or ""))),
         livemode=bool(data.get("livemode")),
+        lasts_hours=_count(sold_once.get("lasts_hours")),
+        gift_months=0
+        if _count(sold_once.get("lasts_hours"))
+        else _count(sold_once.get("gift_months"), most=120),
+    )
+
+
+def payment(data: Mapping[str, Any]) -> PaymentSnapshot:
+    """Read a payment intent whose latest charge is expanded; what was promised for it is in our metadata."""
+    promise = data.get("metadata") or {}
+    charge = data.get("latest_charge")
+    found: Mapping[str, Any] = charge if isinstance(charge, Mapping) else {}
+    return PaymentSnapshot(
+        id=data["id"],
+        customer=id_of(data.get("customer")),
+        status=data["status"],
+        amount=data["amount"],
+        currency=data["currency"],
+        paid_at=moment(found["created"]) if found.get("paid") else None,
+        refunded=bool(found.get("refunded")),
+        charge=id_of(charge),
+        receipt_url=found.get("receipt_url") or "",
+        purpose=promise.get("purpose") or "",
+        price=promise.get("price") or "",
+        unlocks=tuple(dict.fromkeys(_WORD.findall(promise.get("unlocks") or ""))),
+        lasts_hours=_count(promise.get("lasts_hours")),
     )
 
 
 def checkout(data: Mapping[str, Any]) -> CheckoutSnapshot:
     """Read a hosted session; the stored card is known where `setup_intent` is expanded."""
-    setup = data.get("setup_intent")
+    setup, intent = data.get("setup_intent"), data.get("payment_intent")
     return CheckoutSnapshot(
         id=data["id"],
         mode=data["mode"],
@@ -179,6 +207,7 @@ def checkout(data: Mapping[str, Any]) -> CheckoutSnapshot:
         reader=data.get("client_reference_id"),
         expires_at=moment(data["expires_at"]),
         purpose=(data.get("metadata") or {}).get("purpose") or "",
+        payment=payment(intent) if isinstance(intent, Mapping) else None,
     )
 
 
@@ -260,6 +289,12 @@ def _needs_action(intent: Mapping[str, Any]) -> bool:
     # Off session, Stripe reports the wish for a confirmation as a failure and takes the intent back to "needs a card".
     code = (intent.get("last_payment_error") or {}).get("code")
     return intent.get("status") == "requires_action" or code == "authentication_required"
+
+
+def _count(word: object, *, most: int = 24 * 366) -> int:
+    """Read a number that somebody typed into metadata; what is none, or makes no sense, is 0."""
+    number = int(word) if isinstance(word, str) and re.fullmatch(r"[0-9]{1,5}", word) else 0
+    return number if number <= most else 0
 
 
 def _is_automatic(data: Mapping[str, Any]) -> bool:

@@ -148,6 +148,30 @@ class CustomerSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentSnapshot:
+    """A payment made once, with what was promised for it when it was made."""
+
+    id: str
+    customer: str | None
+    status: str  # succeeded, processing, canceled, requires_…
+    amount: int
+    currency: str
+    paid_at: datetime | None
+    refunded: bool  # wholly
+    charge: str | None
+    receipt_url: str
+    purpose: str  # from our metadata, like all that follows
+    price: str
+    unlocks: tuple[str, ...]
+    lasts_hours: int
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether the money came, and is still with us."""
+        return self.status == "succeeded" and self.paid_at is not None and not self.refunded
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerPicture:
     """All that one sync fetches: the customer and everything of theirs that we mirror."""
 
@@ -155,6 +179,7 @@ class CustomerPicture:
     subscriptions: tuple[SubscriptionSnapshot, ...] = ()
     invoices: tuple[InvoiceSnapshot, ...] = ()
     cards: tuple[CardSnapshot, ...] = ()
+    payments: tuple[PaymentSnapshot, ...] = ()
 
     def card_for(self, subscription: SubscriptionSnapshot) -> CardSnapshot | None:
         """Return the card that the subscription's next invoice is charged to, where it is on file."""
@@ -180,6 +205,8 @@ class PriceSnapshot:
     product_active: bool
     unlocks: tuple[str, ...]  # from the product's metadata; empty: not ours
     livemode: bool
+    lasts_hours: int = 0  # a day pass: from the metadata of the price, else of the product
+    gift_months: int = 0  # a gift subscription: the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +223,7 @@ class CheckoutSnapshot:
     reader: str | None  # client_reference_id
     expires_at: datetime
     purpose: str = ""  # from our metadata
+    payment: PaymentSnapshot | None = None  # what was paid in mode payment, where it is expanded
 
 
 @dataclass(frozen=True, slots=True)

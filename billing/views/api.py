@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from accounts import clock
 from accounts.authentication import IsReader
 from accounts.models import User
-from billing import cards, catalogue, gateway, holdings, invoices, outlook, subscribing
+from billing import cards, catalogue, gateway, holdings, invoices, oneoff, outlook, subscribing
 from billing.errors import CursorUnknown
 from billing.serializers import (
     AddressSerializer,
@@ -46,9 +46,10 @@ class PlansView(APIView):
         responses=PlansSerializer,
     )
     def get(self, request: Request) -> Response:
-        """Answer with the plans on sale, cheapest price first."""
+        """Answer with the plans and passes on sale, cheapest price first."""
         product = request.query_params.get("product")
-        return Response(PlansSerializer({"plans": catalogue.on_sale(product=product)}).data)
+        sale = {"plans": catalogue.on_sale(product=product), "passes": oneoff.passes(product=product)}
+        return Response(PlansSerializer(sale).data)
 
 
 class CheckoutView(APIView):

@@ -18,7 +18,18 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import clock
 from accounts.models import User
-from billing import cards, catalogue, gateway, holdings, invoices, links, outlook, subscribing, waiting
+from billing import (
+    cards,
+    catalogue,
+    gateway,
+    holdings,
+    invoices,
+    links,
+    oneoff,
+    outlook,
+    subscribing,
+    waiting,
+)
 from billing.cards import Stored
 from billing.errors import NothingToDo, NotOnSale, SaleRefused, StripeGone, StripeRefused, StripeTrouble
 from billing.outlook import Outlook
@@ -58,6 +69,7 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     context = {
         "state": outlook.of(reader, now=clock.now()),
         "plans": catalogue.on_sale(product=product) or catalogue.on_sale(),
+        "passes": oneoff.passes(product=product) or oneoff.passes(),
         "product": product or "",
         "return_url": attempt.return_url if attempt else _return_url(request),
     }

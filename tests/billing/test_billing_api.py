@@ -62,7 +62,8 @@ class TestPlans:
                         }
                     ],
                 }
-            ]
+            ],
+            "passes": [],
         }
 
     def test_no_id_of_stripe_is_told(self, client: Client) -> None:

@@ -23,7 +23,7 @@ from django.test import Client
 
 from accounts.models import Mail, User
 from billing import comps, subscribing
-from billing.models import CheckoutAttempt, Cursor, OutboundCall, ReconcileRun, StripeEvent
+from billing.models import CheckoutAttempt, Cursor, DayPass, OutboundCall, ReconcileRun, StripeEvent
 from paywall import keys, robots, rules
 from paywall.models import Article, CrawlerList, CrawlerPolicy, CrawlerProof, Gift
 from tests.billing.market import served
@@ -145,6 +145,10 @@ def _leave_records(ben: User) -> None:
     Group.objects.create(name="Desk")
     keys.signer(now=NOON)
     comps.give(ben, products=["premium"], until=NOON + DAY, reason="A prize", by=ben, now=NOON)
+    DayPass.objects.create(
+        stripe_id="pi_of_ben", customer=ben.customers.get(), products=["premium"], hours=24, amount=250,
+        currency="eur", status="canceled",
+    )  # fmt: skip
     gift(ben, article=Article.objects.get(pk=PUBLISHED))
     rules.draft(name="Never published: it would open nothing", now=NOON)
     institution("192.0.2.0/24", domains=["uni.example"])

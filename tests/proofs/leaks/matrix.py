@@ -233,8 +233,8 @@ _MODELS = (
     "paywall_article", "paywall_crawlerlist", "paywall_crawlerpolicy", "paywall_crawlerproof", "paywall_entitlement",
     "paywall_gift", "paywall_institution", "paywall_product", "paywall_ruleset", "paywall_signingkey",
     "billing_checkoutattempt", "billing_comp", "billing_cursor", "billing_customer", "billing_invoice",
-    "billing_openproduct", "billing_outboundcall", "billing_paymentmethod", "billing_plan", "billing_price",
-    "billing_reconcilerun", "billing_stripeevent", "billing_subscription",
+    "billing_daypass", "billing_openproduct", "billing_outboundcall", "billing_paymentmethod", "billing_plan",
+    "billing_price", "billing_reconcilerun", "billing_stripeevent", "billing_subscription",
 )  # fmt: skip
 
 
