@@ -33,6 +33,9 @@ _RATES = {
     "code_flood": "60/h/key",
     # Wrong passwords on one account from all places that we do not know. Codes stay open.
     "guess": "50/h/key",
+    # Codes of gift subscriptions typed by one reader, and from one place.
+    "gift_code": "10/h/key",
+    "gift_codes_here": "30/h/key",
     # Codes typed against one that was mailed. It has run out long before the hour is over.
     "code_try": "3/h/key",
     "code_use": "1/h/key",
@@ -90,6 +93,13 @@ def may_guess(request: HttpRequest, *, email: str) -> RateLimitUsage | None:
     if device:
         return RateLimitUsage(usage=[])
     return _spend(request, "guess", address)
+
+
+def may_type_gift_code(request: HttpRequest, *, reader: str) -> bool:
+    """Count one gift code typed by a reader, before it is compared; False when enough were, from here or by them."""
+    return bool(
+        _spend(request, "gift_codes_here", _here(request, None)) and _spend(request, "gift_code", reader)
+    )
 
 
 def forget_expired(*, now: datetime) -> int:

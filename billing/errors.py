@@ -12,6 +12,8 @@ BillingError
 │   ├── PassRunning          … a day pass that runs already opens what was asked for
 │   └── PaymentWaiting       … a failed payment must be fixed first; a second subscription is not the answer
 ├── CompRefused              free access that staff may not give so: no end, no reason, too long
+├── CodeRefused              a gift code that cannot be redeemed, whatever the reason
+├── PresentRefused           a gift subscription that cannot be bought or given back so
 ├── CursorUnknown            a place in a list that we never named
 └── NothingToDo              no subscription in the state that this action needs
 """
@@ -80,6 +82,14 @@ class PaymentWaiting(SaleRefused):
 
 class CompRefused(BillingError):
     """Free access that cannot be given, extended or ended so."""
+
+
+class CodeRefused(BillingError):
+    """A gift code that cannot be redeemed. It never says why: whoever guesses learns nothing."""
+
+
+class PresentRefused(BillingError):
+    """A gift subscription that cannot be bought, or given back, so."""
 
 
 class CursorUnknown(BillingError):

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from billing import passes
-from billing.models import Comp
+from billing.models import Comp, Present
 from paywall import entitlements
 
 
@@ -22,6 +22,7 @@ class Kind(StrEnum):
     """Why somebody holds it."""
 
     COMP = "comp"
+    GIFT = "gift"
     PASS = "pass"  # noqa: S105  a ticket, no secret
 
 
@@ -40,7 +41,11 @@ class Holding:
 def of(reader: User, *, now: datetime) -> tuple[Holding, ...]:
     """Return what runs or is still to begin, the first to end first."""
     names = entitlements.product_names()
-    held = (*_comps(reader, names, now=now), *_passes(reader, names, now=now))
+    held = (
+        *_comps(reader, names, now=now),
+        *_passes(reader, names, now=now),
+        *_presents(reader, names, now=now),
+    )
     return tuple(sorted(held, key=lambda holding: holding.ends_at))
 
 
@@ -62,6 +67,19 @@ def _passes(reader: User, names: Mapping[str, str], *, now: datetime) -> Iterato
             name = row.price.plan.name if row.price else _("Day pass")
             yield _holding(
                 Kind.PASS, name, row.products, names=names, starts_at=row.starts_at, ends_at=row.ends_at
+            )
+
+
+def _presents(reader: User, names: Mapping[str, str], *, now: datetime) -> Iterator[Holding]:
+    for row in Present.objects.running(reader, at=now):
+        if row.starts_at is not None and row.ends_at is not None:
+            yield _holding(
+                Kind.GIFT,
+                _("Gift subscription"),
+                row.products,
+                names=names,
+                starts_at=row.starts_at,
+                ends_at=row.ends_at,
             )
 
 

@@ -12,7 +12,7 @@ from django.dispatch import receiver
 
 from accounts.models import User
 from accounts.signals import email_changed, reader_closed, reader_closing
-from billing import addresses, comps, gateway, leftovers, sync
+from billing import addresses, comps, gateway, leftovers, presents, sync
 from billing.errors import BillingError
 from billing.models import Customer
 from paywall.signals import refusing
@@ -41,6 +41,7 @@ def end_billing(sender: object, *, reader: User, now: datetime, **_more: Any) ->
 def end_what_began_meanwhile(sender: object, *, reader: User, now: datetime, **_more: Any) -> None:
     """Let go once more: of what a click made at Stripe after the first time and before the account was closed."""
     comps.forget(reader, now=now)
+    presents.forget(reader)
     try:
         leftovers.let_go(reader, gateway=gateway.default(), now=now)
     except BillingError as trouble:

@@ -15,7 +15,7 @@ from django.db.models import F, Q, QuerySet
 
 from billing import inbox, leftovers, sync
 from billing.gateway import Delivery, Gateway
-from billing.models import CheckoutAttempt, Cursor, Customer, Subscription
+from billing.models import CheckoutAttempt, Cursor, Customer, Present, Subscription
 from billing.snapshots import Status
 
 _OVERLAP = timedelta(hours=1)
@@ -87,6 +87,23 @@ def sweep_boundaries(*, now: datetime, limit: int = _BATCH) -> int:
         Q(subscriptions__in=rows) | Q(pk__in=leftovers.customers()) | _may_have_paid(now=now)
     )
     return _request(wanted, now=now, limit=limit)
+
+
+def presents_unseen(*, now: datetime, limit: int = _BATCH) -> list[int]:
+    """Return gift subscriptions (primary keys) of whose payment we may have missed something, longest unseen first.
+
+    Those on their way are looked at each hour for two days; those paid and not over, each day, for a refund.
+    """
+    on_the_way = Q(paid_at=None, made_at__lte=now - _OVERLAP / 4, made_at__gt=now - _PAYABLE) & (
+        Q(looked_at=None) | Q(looked_at__lte=now - _OVERLAP)
+    )
+    paid = Q(paid_at__isnull=False, is_refunded=False, looked_at__lte=now - timedelta(days=1)) & (
+        Q(ends_at=None) | Q(ends_at__gt=now)
+    )
+    rows = Present.objects.exclude(session_id="").filter(on_the_way | paid)
+    return list(
+        rows.order_by(F("looked_at").asc(nulls_first=True), "pk").values_list("pk", flat=True)[:limit]
+    )
 
 
 def sweep_stale(*, now: datetime, limit: int = _BATCH) -> int:

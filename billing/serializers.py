@@ -50,6 +50,12 @@ class SubscriptionRequestSerializer(StrictSerializer):
     )
 
 
+class RedeemRequestSerializer(StrictSerializer):
+    """The code of a gift subscription, as printed or as typed."""
+
+    code = serializers.CharField(max_length=60)
+
+
 class AddressSerializer(serializers.Serializer[Any]):
     """Where to send the reader next."""
 
@@ -92,11 +98,26 @@ class PassSerializer(serializers.Serializer[Any]):
     text = serializers.CharField(help_text="Amount and how long it is for, as the reader reads it.")
 
 
+class PresentOnSaleSerializer(serializers.Serializer[Any]):
+    """A gift subscription on sale: paid once, for so many months from its redemption."""
+
+    name = serializers.CharField()
+    description = serializers.CharField()
+    products = serializers.ListField(child=serializers.CharField())
+    price = serializers.CharField(source="slug")
+    amount = serializers.IntegerField(help_text="In minor units of the currency.")
+    currency = serializers.CharField()
+    formatted = serializers.CharField()
+    months = serializers.IntegerField()
+    text = serializers.CharField(help_text="Amount and how long it is for, as the giver reads it.")
+
+
 class PlansSerializer(serializers.Serializer[Any]):
     """Everything on sale: subscriptions, and beside them what is paid once."""
 
     plans = PlanSerializer(many=True)
     passes = PassSerializer(many=True)
+    gifts = PresentOnSaleSerializer(many=True, help_text="Bought on the page `/gift-subscription/`.")
 
 
 class CardSerializer(serializers.Serializer[Any]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.views import api, pages, webhook
+from billing.views import api, pages, presents, webhook
 
 app_name = "billing"
 
@@ -14,6 +14,7 @@ urlpatterns = [
     path("api/v1/subscription", api.SubscriptionView.as_view(), name="api-subscription"),
     path("api/v1/subscription/cancel", api.CancelView.as_view(), name="api-cancel"),
     path("api/v1/subscription/resume", api.ResumeView.as_view(), name="api-resume"),
+    path("api/v1/gift-subscriptions/redeem", api.RedeemView.as_view(), name="api-redeem"),
     path("api/v1/card", api.CardView.as_view(), name="api-card"),
     path("api/v1/invoices", api.InvoicesView.as_view(), name="api-invoices"),
     path("stripe/webhook/", webhook.webhook, name="webhook"),
@@ -23,5 +24,8 @@ urlpatterns = [
     path("account/cancel/", pages.cancel, name="cancel"),
     path("account/resume/", pages.resume, name="resume"),
     path("account/return/", pages.arrive, name="return"),
+    path("account/redeem/", presents.redeem, name="redeem"),
+    path("gift-subscription/", presents.give, name="give"),
+    path("gift-subscription/<str:key>/", presents.show, name="present"),
     path("account/confirm-payment/", pages.confirm_payment, name="confirm-payment"),
 ]

@@ -86,6 +86,14 @@ def once(amount: int, *, currency: str, hours: int) -> str:
     )
 
 
+def months(amount: int, *, currency: str, count: int) -> str:
+    """Return an amount with how many months it is for, for example `€59.00 for 6 months`."""
+    text = money.text(amount, currency=currency)
+    return ngettext("%(amount)s for %(count)s month", "%(amount)s for %(count)s months", count) % _slots(
+        text, count
+    )
+
+
 def _per_day(amount: str, count: int) -> str:
     return ngettext("%(amount)s a day", "%(amount)s every %(count)s days", count) % _slots(amount, count)
 

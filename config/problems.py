@@ -66,6 +66,8 @@ _TABLE: tuple[tuple[type[Exception], Problem], ...] = (
     (billing.AlreadySubscribed, Problem(HTTPStatus.CONFLICT, "already_subscribed")),
     (billing.PassRunning, Problem(HTTPStatus.CONFLICT, "pass_running")),
     (billing.PaymentWaiting, Problem(HTTPStatus.CONFLICT, "payment_waiting")),
+    (billing.CodeRefused, Problem(HTTPStatus.CONFLICT, "code_refused")),
+    (billing.PresentRefused, Problem(HTTPStatus.CONFLICT, "gift_refused")),
     (billing.CompRefused, Problem(HTTPStatus.BAD_REQUEST, "comp_refused")),
     (billing.NothingToDo, Problem(HTTPStatus.CONFLICT, "nothing_to_do")),
     (OperationalError, Problem(HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", _RETRY_SOON)),

@@ -62,6 +62,8 @@ PAST_DUE_GRACE = timedelta(days=env.number("PAST_DUE_GRACE_DAYS", default=7, mos
 RENEWAL_SLACK = timedelta(hours=env.number("RENEWAL_SLACK_HOURS", default=24, most=24 * 31))
 # For how long staff may give a reader free access, counted from now.
 COMP_LONGEST = timedelta(days=env.number("COMP_LONGEST_DAYS", default=366, least=1, most=3660))
+# When the code of a gift subscription runs out: with the end of so many calendar years after the purchase. 0: never.
+GIFT_CODE_YEARS = env.number("GIFT_CODE_YEARS", default=0, most=50)
 # How many articles a subscriber may give away in a calendar month (0: none), for how long, and to how many each.
 GIFTS_PER_MONTH = env.number("GIFTS_PER_MONTH", default=10, most=100)
 GIFT_TIME = timedelta(days=env.number("GIFT_DAYS", default=14, least=1, most=90))
@@ -423,6 +425,7 @@ CELERY_BEAT_SCHEDULE = {
     "look at the customers not seen for longest": {"task": "billing.sweep_stale", "schedule": 3600.0},
     "refresh the catalogue": {"task": "billing.refresh_catalogue", "schedule": 3600.0},
     "compare everything with Stripe": {"task": "billing.reconcile", "schedule": crontab(hour=3, minute=17)},
+    "look after gift subscriptions": {"task": "billing.look_after_presents", "schedule": 900.0},
     "tell readers of cards that expire": {
         "task": "billing.notify_expiring_cards",
         "schedule": crontab(hour=9, minute=5),

@@ -16,10 +16,10 @@ from django.utils.translation import gettext_lazy
 
 from accounts import clock
 from accounts.models import User
-from billing import comps, money
+from billing import comps, gateway, money, presents
 from billing.admin.mirror import MirrorAdmin, MirrorInline, about_reader, listing, one, row_of
-from billing.errors import CompRefused
-from billing.models import Comp, DayPass
+from billing.errors import BillingError, CompRefused
+from billing.models import Comp, DayPass, Present
 from paywall import entitlements
 
 if TYPE_CHECKING:
@@ -182,6 +182,71 @@ class DayPassAdmin(MirrorAdmin):
             *about_reader(row.customer.reader_id, source=row.source),
             listing(_("events"), "billing_stripeevent", customer_id__exact=row.customer.stripe_id),
         )
+
+
+class ReasonForm(ActionForm):
+    """Asks beside the chosen action why."""
+
+    reason = forms.CharField(label=gettext_lazy("Reason"), required=False, max_length=1000)
+
+
+@admin.register(Present)
+class PresentAdmin(MirrorAdmin):
+    """Gift subscriptions. The code is not shown: whoever has it may redeem it."""
+
+    list_display = (
+        "id", "price", "paid", "giver_email", "recipient_email", "made_at", "paid_at", "redeemed_at", "redeemed_by",
+        "voided_at", "is_refunded",
+    )  # fmt: skip
+    list_filter = (
+        ("paid_at", admin.EmptyFieldListFilter),
+        ("redeemed_at", admin.EmptyFieldListFilter),
+        ("voided_at", admin.EmptyFieldListFilter),
+        "is_refunded",
+        "price",
+        "made_at",
+    )
+    list_select_related = ("price", "redeemed_by")
+    search_fields = (
+        "=id",
+        "giver_email",
+        "recipient_email",
+        "redeemed_by__email",
+        "payment_id",
+        "session_id",
+    )
+    fields = (
+        "related", "price", "products", "months", "paid", "giver", "giver_email", "giver_name", "recipient_email",
+        "send_on", "told_at", "made_at", "paid_at", "payment_id", "expires_at", "redeemed_at", "redeemed_by",
+        "starts_at", "ends_at", "voided_at", "void_reason", "is_refunded",
+    )  # fmt: skip
+    readonly_fields = ("related", "paid")
+    date_hierarchy = "made_at"
+    action_form = ReasonForm
+    actions = ("refund",)
+
+    @admin.display(description=gettext_lazy("amount"), ordering="amount")
+    def paid(self, row: Present) -> str:
+        """Return the amount as people read it."""
+        return money.text(row.amount, currency=row.currency)
+
+    @admin.display(description=gettext_lazy("see also"))
+    def related(self, row: Present) -> SafeString:
+        """Link to whoever redeemed it, and to what it gives."""
+        return row_of(*about_reader(row.redeemed_by_id, source=row.source))
+
+    @admin.action(description=gettext_lazy("Give the money back (not redeemed yet)"), permissions=["act"])
+    def refund(self, request: HttpRequest, chosen: QuerySet[Present]) -> None:
+        """Void the chosen ones and refund them."""
+        reason = request.POST.get("reason", "")
+        for present in chosen:
+            try:
+                presents.refund(present, reason=reason, gateway=gateway.default(), now=clock.now())
+            except BillingError as trouble:
+                messages.error(request, f"{present}: {trouble}")
+                continue
+            self.log_change(request, present, f"Given back. {reason.strip()}")
+            messages.success(request, _("%(gift)s is void and refunded.") % {"gift": present})
 
 
 def _staff(request: HttpRequest) -> User:

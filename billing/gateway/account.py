@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 _PAGE = 100
 _WHOLE_SESSION = ["setup_intent", "payment_intent.latest_charge"]
+_REFUNDED_ALREADY = "charge_already_refunded"
 _NO_NEXT_INVOICE = "invoice_upcoming_none"
 
 
@@ -295,6 +296,15 @@ class StripeGateway:
                 raise
             return found
         return snapshots.invoice(_plain(paid))
+
+    def refund_payment(self, *, payment: str, key: str) -> None:
+        """Give a payment back wholly; one given back already is left as it is."""
+        try:
+            with translated():
+                self._v1.refunds.create({"payment_intent": payment}, {"idempotency_key": key})
+        except StripeRefused as refusal:
+            if refusal.code != _REFUNDED_ALREADY:
+                raise
 
     def void_invoice(self, *, invoice: str, key: str) -> None:
         """Declare that an open invoice is owed no more; one that is not open any more is left as it is."""

@@ -142,6 +142,10 @@ class Gateway(Protocol):
         """
         ...
 
+    def refund_payment(self, *, payment: str, key: str) -> None:
+        """Give a payment back wholly; one given back already is left as it is."""
+        ...
+
     def void_invoice(self, *, invoice: str, key: str) -> None:
         """Declare that an open invoice is owed no more; one that is not open any more is left as it is."""
         ...

@@ -13,7 +13,7 @@ from billing.models.contracts import (
     Subscription,
     SubscriptionItem,
 )
-from billing.models.held import Comp, DayPass
+from billing.models.held import Comp, DayPass, Present
 from billing.models.records import CheckoutAttempt, Cursor, OutboundCall, ReconcileRun, StripeEvent
 from billing.models.sale import Plan, Price
 
@@ -28,6 +28,7 @@ __all__ = [
     "OutboundCall",
     "PaymentMethod",
     "Plan",
+    "Present",
     "Price",
     "ReconcileRun",
     "StripeEvent",

@@ -66,6 +66,8 @@ class Price(models.Model):
         """The amount and how often it is charged, in the active language."""
         if self.lasts_hours:
             return words.once(self.unit_amount or 0, currency=self.currency, hours=self.lasts_hours)
+        if self.gift_months:
+            return words.months(self.unit_amount or 0, currency=self.currency, count=self.gift_months)
         return words.price(
             self.unit_amount or 0, currency=self.currency, interval=self.interval, count=self.interval_count
         )

@@ -190,6 +190,8 @@ def payment(data: Mapping[str, Any]) -> PaymentSnapshot:
         price=promise.get("price") or "",
         unlocks=tuple(dict.fromkeys(_WORD.findall(promise.get("unlocks") or ""))),
         lasts_hours=_count(promise.get("lasts_hours")),
+        gift_months=_count(promise.get("gift_months"), most=120),
+        present=promise.get("present") or "",
     )
 
 
@@ -207,6 +209,7 @@ def checkout(data: Mapping[str, Any]) -> CheckoutSnapshot:
         reader=data.get("client_reference_id"),
         expires_at=moment(data["expires_at"]),
         purpose=(data.get("metadata") or {}).get("purpose") or "",
+        email=(data.get("customer_details") or {}).get("email") or "",
         payment=payment(intent) if isinstance(intent, Mapping) else None,
     )
 

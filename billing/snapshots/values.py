@@ -164,6 +164,8 @@ class PaymentSnapshot:
     price: str
     unlocks: tuple[str, ...]
     lasts_hours: int
+    gift_months: int = 0
+    present: str = ""  # our name of a gift subscription
 
     @property
     def is_paid(self) -> bool:
@@ -223,6 +225,7 @@ class CheckoutSnapshot:
     reader: str | None  # client_reference_id
     expires_at: datetime
     purpose: str = ""  # from our metadata
+    email: str = ""  # of whoever pays
     payment: PaymentSnapshot | None = None  # what was paid in mode payment, where it is expanded
 
 

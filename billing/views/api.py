@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from django.http import HttpRequest
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import Throttled, ValidationError
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from accounts import clock
+from accounts import clock, limits
 from accounts.authentication import IsReader
 from accounts.models import User
-from billing import cards, catalogue, gateway, holdings, invoices, oneoff, outlook, subscribing
+from billing import cards, catalogue, gateway, holdings, invoices, oneoff, outlook, presents, subscribing
 from billing.errors import CursorUnknown
 from billing.serializers import (
     AddressSerializer,
@@ -24,10 +25,12 @@ from billing.serializers import (
     CheckoutRequestSerializer,
     InvoicesSerializer,
     PlansSerializer,
+    RedeemRequestSerializer,
     SubscriptionRequestSerializer,
     SubscriptionStateSerializer,
 )
 
+_AN_HOUR = 3600  # seconds
 _REFUSED = OpenApiResponse(description="A problem; `remedies` say what is needed instead, nearest first.")
 _NOTHING = OpenApiResponse(
     description="A problem: there is no subscription (or card) in the state that this needs."
@@ -48,7 +51,11 @@ class PlansView(APIView):
     def get(self, request: Request) -> Response:
         """Answer with the plans and passes on sale, cheapest price first."""
         product = request.query_params.get("product")
-        sale = {"plans": catalogue.on_sale(product=product), "passes": oneoff.passes(product=product)}
+        sale = {
+            "plans": catalogue.on_sale(product=product),
+            "passes": oneoff.passes(product=product),
+            "gifts": oneoff.presents(product=product),
+        }
         return Response(PlansSerializer(sale).data)
 
 
@@ -132,6 +139,32 @@ class ResumeView(APIView):
         subscribing.resume(
             reader, subscription=wish.get("subscription"), gateway=gateway.default(), now=clock.now()
         )
+        return _state(reader)
+
+
+class RedeemView(APIView):
+    """Redeeming a gift subscription."""
+
+    permission_classes = [IsReader]
+
+    @extend_schema(
+        operation_id="gift_subscription_redeem",
+        summary="Redeem the code of a gift subscription",
+        description="Once, by one reader; needs no card. A code that cannot be redeemed never says why.",
+        request=RedeemRequestSerializer,
+        responses={
+            200: SubscriptionStateSerializer,
+            409: OpenApiResponse(description="A problem: not to be redeemed, or already subscribed."),
+            429: OpenApiResponse(description="A problem: too many codes were tried."),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Redeem and answer with what the reader holds then."""
+        wish = _body(RedeemRequestSerializer, request)
+        reader = _reader(request)
+        if not limits.may_type_gift_code(cast("HttpRequest", request), reader=reader.public_id):
+            raise Throttled(wait=_AN_HOUR)
+        presents.redeem(wish["code"], reader=reader, now=clock.now())
         return _state(reader)
 
 

@@ -22,8 +22,8 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import Mail, User
-from billing import comps, subscribing
-from billing.models import CheckoutAttempt, Cursor, DayPass, OutboundCall, ReconcileRun, StripeEvent
+from billing import codes, comps, subscribing
+from billing.models import CheckoutAttempt, Cursor, DayPass, OutboundCall, Present, ReconcileRun, StripeEvent
 from paywall import keys, robots, rules
 from paywall.models import Article, CrawlerList, CrawlerPolicy, CrawlerProof, Gift
 from tests.billing.market import served
@@ -97,6 +97,7 @@ def samples() -> dict[str, str]:
     found = {
         "article_id": PUBLISHED,
         "gift_id": Gift.objects.get().key,
+        "key": Present.objects.get().key,
         "app_label": "paywall",
         "url": "nowhere/",
         "content_type_id": str(ContentType.objects.get_for_model(Article).pk),
@@ -148,6 +149,11 @@ def _leave_records(ben: User) -> None:
     DayPass.objects.create(
         stripe_id="pi_of_ben", customer=ben.customers.get(), products=["premium"], hours=24, amount=250,
         currency="eur", status="canceled",
+    )  # fmt: skip
+    Present.objects.create(
+        key="present_of_ben", wish="of_ben", products=["premium"], months=6, amount=5900, currency="eur", giver=ben,
+        giver_email=ben.email, session_id="cs_test_present_of_ben", made_at=NOON, looked_at=NOON, paid_at=NOON,
+        code_digest=codes.digest_of(codes.of("present_of_ben")),
     )  # fmt: skip
     gift(ben, article=Article.objects.get(pk=PUBLISHED))
     rules.draft(name="Never published: it would open nothing", now=NOON)

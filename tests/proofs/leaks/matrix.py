@@ -120,6 +120,10 @@ PAGES: Mapping[str, Row] = {
     "billing:resume": _page("--y----", kept_out="--s----"),
     "billing:return": _page("0------", kept_out="s------"),
     "billing:confirm-payment": _page("y------", kept_out="s------"),
+    # Giving needs no account, and its page is known by its address alone.
+    "billing:give": _everybody("yyy----"),
+    "billing:present": _everybody("yy-----"),
+    "billing:redeem": _page("yyy----", kept_out="sss----"),
 }
 
 API: Mapping[str, Row] = {
@@ -151,6 +155,7 @@ API: Mapping[str, Row] = {
     "billing:api-cancel": _for_readers("--y---y"),
     "billing:api-resume": _for_readers("--y---y"),
     "billing:api-card": _for_readers("--y---y"),
+    "billing:api-redeem": _for_readers("--y---y"),
 }
 
 # allauth's API, twice: by cookie (browser) and by token (app). In a browser a reader is known, to the app's half of it
@@ -234,7 +239,7 @@ _MODELS = (
     "paywall_gift", "paywall_institution", "paywall_product", "paywall_ruleset", "paywall_signingkey",
     "billing_checkoutattempt", "billing_comp", "billing_cursor", "billing_customer", "billing_invoice",
     "billing_daypass", "billing_openproduct", "billing_outboundcall", "billing_paymentmethod", "billing_plan",
-    "billing_price", "billing_reconcilerun", "billing_stripeevent", "billing_subscription",
+    "billing_present", "billing_price", "billing_reconcilerun", "billing_stripeevent", "billing_subscription",
 )  # fmt: skip
 
 
