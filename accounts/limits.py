@@ -36,6 +36,8 @@ _RATES = {
     # Codes of gift subscriptions typed by one reader, and from one place.
     "gift_code": "10/h/key",
     "gift_codes_here": "30/h/key",
+    # Gift subscriptions ordered from one place; each opens a page at Stripe.
+    "gift_orders_here": "30/h/key",
     # Codes typed against one that was mailed. It has run out long before the hour is over.
     "code_try": "3/h/key",
     "code_use": "1/h/key",
@@ -100,6 +102,11 @@ def may_type_gift_code(request: HttpRequest, *, reader: str) -> bool:
     return bool(
         _spend(request, "gift_codes_here", _here(request, None)) and _spend(request, "gift_code", reader)
     )
+
+
+def may_order_gift(request: HttpRequest) -> bool:
+    """Count one order of a gift subscription, for which nobody has to sign in; False when enough came from here."""
+    return _spend(request, "gift_orders_here", _here(request, None)) is not None
 
 
 def forget_expired(*, now: datetime) -> int:

@@ -10,7 +10,8 @@ import calendar
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -20,7 +21,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from billing import calls, codes, letters, links, oneoff, outlook, sync
-from billing.errors import AlreadySubscribed, CodeRefused, PresentRefused, StripeTrouble
+from billing.errors import AlreadySubscribed, CodeRefused, PresentRefused, StripeGone, StripeTrouble
 from billing.gateway import Gateway
 from billing.models import Present
 from billing.snapshots import CheckoutSnapshot, PaymentSnapshot
@@ -29,6 +30,7 @@ from paywall import entitlements
 from paywall.decision.facts import Grant
 
 PURPOSE = "present"
+_KEPT_UNPAID = timedelta(days=7)
 _REFUNDED = "Refunded at Stripe."
 # Rights that end by themselves and that a gift follows; free access and passes may be taken back any day.
 _FOLLOWED = ("subscription:", "gift:")
@@ -108,20 +110,7 @@ def redeem(code: str, *, reader: User, now: datetime) -> Present:
         if own is not None:
             return own
         present = Present.objects.redeemable(at=now).filter(code_digest=digest).first()
-        if present is None or not current.is_active:
-            raise CodeRefused(_("This code cannot be redeemed. Please check how it is written."))
-        starts_at = _beginning(current, set(present.products), now=now)
-        # Of two readers at one moment one finds it redeemed.
-        if (
-            not Present.objects.redeemable(at=now)
-            .filter(pk=present.pk)
-            .update(
-                redeemed_at=now,
-                redeemed_by=current,
-                starts_at=starts_at,
-                ends_at=_months_later(starts_at, present.months),
-            )
-        ):
+        if present is None or not current.is_active or not _take(present, current, now=now):
             raise CodeRefused(_("This code cannot be redeemed. Please check how it is written."))
         present.refresh_from_db()
         _restate(present, now=now)
@@ -174,8 +163,11 @@ def hear(*, object_id: str, is_session: bool, gateway: Gateway, now: datetime) -
         return False
     named = Q(session_id=object_id) if is_session else Q(charge_id=object_id) | Q(payment_id=object_id)
     present = Present.objects.filter(named).first()
-    if present is None and is_session:
-        present = _made_again(gateway.checkout(object_id), now=now)
+    try:
+        if present is None and is_session:
+            present = _made_again(gateway.checkout(object_id), now=now)
+    except StripeGone:
+        return False
     if present is None:
         return False
     look(present, gateway=gateway, now=now)
@@ -208,6 +200,24 @@ def forget(reader: User) -> None:
     given.update(giver=None, giver_email="", giver_name="", message="")
     given_to = Present.objects.filter(redeemed_by=reader)
     given_to.update(recipient_email="")
+
+
+def forget_unpaid(*, now: datetime) -> None:
+    """Keep no addresses of those who ordered and never paid."""
+    Present.objects.filter(paid_at=None, payment_id="", made_at__lte=now - _KEPT_UNPAID).delete()
+
+
+def _take(present: Present, reader: User, *, now: datetime) -> bool:
+    """Make a gift this reader's; of two at one moment the second finds it redeemed."""
+    starts_at = _beginning(reader, set(present.products), now=now)
+    still_there = Present.objects.redeemable(at=now).filter(pk=present.pk)
+    taken = still_there.update(
+        redeemed_at=now,
+        redeemed_by=reader,
+        starts_at=starts_at,
+        ends_at=_months_later(starts_at, present.months),
+    )
+    return taken == 1
 
 
 def _ordered(wish: Wish, *, giver: User | None, now: datetime) -> Present:
@@ -363,7 +373,7 @@ def _welcome(present: Present, reader: User, *, now: datetime) -> None:
     letters.to_reader(reader, kind="present_redeemed", about=str(present.pk), now=now, **_words(present))
 
 
-def _words(present: Present) -> dict[str, object]:
+def _words(present: Present) -> dict[str, Any]:
     names = entitlements.product_names()
     return {
         "present": present,

@@ -118,6 +118,7 @@ def look_after_presents() -> None:
     unpaid_back = Present.objects.exclude(voided_at=None).exclude(payment_id="").filter(is_refunded=False)
     _each(list(unpaid_back.values_list("pk", flat=True)[:_BATCH]), _give_back)
     _each(reconciliation.presents_unseen(now=moment, limit=_BATCH), _look_at_present)
+    presents.forget_unpaid(now=moment)
 
 
 def _give_back(pk: int) -> None:

@@ -36,6 +36,9 @@ def give(request: HttpRequest) -> HttpResponse:
     form = GiftForm(request.POST, today=today)
     if not form.is_valid():
         return _form(request, form, status=HTTPStatus.BAD_REQUEST)
+    if not limits.may_order_gift(request):
+        messages.error(request, _("Too many gifts were ordered from here. Please come back in an hour."))
+        return _form(request, form, status=HTTPStatus.TOO_MANY_REQUESTS)
     try:
         url = presents.buy(form.wish(), giver=_signed_in(request), gateway=gateway.default(), now=clock.now())
     except PresentRefused as refusal:
@@ -120,7 +123,7 @@ def _private(response: HttpResponse) -> HttpResponse:
 
 
 def _signed_in(request: HttpRequest) -> User | None:
-    return cast("User", request.user) if request.user.is_authenticated else None
+    return request.user if request.user.is_authenticated else None
 
 
 def _say(request: HttpRequest, text: str, address: str, *, level: int = messages.INFO) -> HttpResponse:

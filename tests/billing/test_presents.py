@@ -295,6 +295,20 @@ class TestWhateverWasLost:
         assert presents.redeem(code, reader=reader, now=counter.now).months == 6
 
 
+def test_addresses_of_orders_that_nobody_paid_are_not_kept(counter: Market) -> None:
+    kept = bought(counter)
+    order(counter, attempt="b")
+    presents.forget_unpaid(now=counter.now + 6 * DAY)
+    assert Present.objects.count() == 2
+    presents.forget_unpaid(now=counter.now + 7 * DAY)
+    assert Present.objects.get() == kept
+
+
+def test_a_session_that_is_nobodys_is_left_alone(counter: Market) -> None:
+    told = presents.hear(object_id="cs_test_none", is_session=True, gateway=counter.gateway, now=counter.now)
+    assert told is False
+
+
 class TestPages:
     def form(self, client: Client, **asked: Any) -> dict[str, Any]:
         text = client.get("/gift-subscription/").content.decode()
@@ -337,6 +351,12 @@ class TestPages:
         assert client.post("/gift-subscription/", self.form(client, **odd)).status_code == 400
         assert not Present.objects.exists()
         assert counter.objects("checkout.session") == []
+
+    def test_orders_from_one_place_are_counted(self, counter: Market, client: Client) -> None:
+        asked = self.form(client)
+        told = [client.post("/gift-subscription/", {**asked, "giver_name": "x" * n}) for n in range(31)]
+        assert [answer.status_code for answer in told] == [303] * 30 + [429]
+        assert len(counter.objects("checkout.session")) == 30
 
     @pytest.mark.usefixtures("counter")
     def test_unknown_pages_and_strangers(self, client: Client) -> None:
