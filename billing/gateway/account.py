@@ -34,6 +34,7 @@ from billing.snapshots import (
     CustomerPicture,
     CustomerSnapshot,
     InvoiceSnapshot,
+    PaymentSnapshot,
     PriceSnapshot,
     Status,
     SubscriptionSnapshot,
@@ -42,6 +43,8 @@ from billing.snapshots import (
 logger = logging.getLogger(__name__)
 
 _CHARGED = (Status.TRIALING, Status.ACTIVE)
+_WHOLE_SESSION = ["setup_intent", "payment_intent.latest_charge"]
+_REFUNDED_ALREADY = "charge_already_refunded"
 _NO_NEXT_INVOICE = "invoice_upcoming_none"
 
 
@@ -92,6 +95,7 @@ class StripeGateway(ChargeCalls, StripeGoods, Contracts):
             charges=charges,
             disputes=tuple(self._disputes_of(charges)),
             next_amounts=self._next_amounts(subscriptions),
+            payments=tuple(self._payments(customer)),
         )
 
     def customer(self, customer: str) -> CustomerSnapshot:
@@ -125,7 +129,7 @@ class StripeGateway(ChargeCalls, StripeGoods, Contracts):
     def checkout(self, session: str) -> CheckoutSnapshot:
         """Look at a hosted session again."""
         with translated():
-            found = self._v1.checkout.sessions.retrieve(session, {"expand": ["setup_intent"]})
+            found = self._v1.checkout.sessions.retrieve(session, {"expand": _WHOLE_SESSION})
         return snapshots.checkout(_plain(found))
 
     def next_charge(self, *, subscription: str) -> NextCharge | None:
@@ -230,6 +234,36 @@ class StripeGateway(ChargeCalls, StripeGoods, Contracts):
             params["allow_promotion_codes"] = True
         return self._start_session(params, key=key)
 
+    def start_payment(
+        self,
+        *,
+        price: str,
+        promise: dict[str, str],
+        return_url: str,
+        cancel_url: str,
+        key: str,
+        customer: str | None = None,
+        reader: str | None = None,
+        email: str = "",
+    ) -> CheckoutSnapshot:
+        """Open a hosted Checkout for something paid once."""
+        params: SessionCreateParams = {
+            "mode": "payment",
+            "line_items": [{"price": price, "quantity": 1}],
+            "payment_intent_data": {"metadata": promise},
+            "metadata": promise,
+            "success_url": return_url,
+            "cancel_url": cancel_url,
+        }
+        if reader is not None:
+            params["client_reference_id"] = reader
+        if customer is not None:
+            params["customer"] = customer
+        elif email:
+            params["customer_email"] = email
+            params["payment_intent_data"]["receipt_email"] = email
+        return self._start_session(params, key=key)
+
     def start_card_form(
         self,
         *,
@@ -306,6 +340,15 @@ class StripeGateway(ChargeCalls, StripeGoods, Contracts):
                 raise
             return found
         return snapshots.invoice(_plain(paid))
+
+    def refund_payment(self, *, payment: str, key: str) -> None:
+        """Give a payment back wholly; one given back already is left as it is."""
+        try:
+            with translated():
+                self._v1.refunds.create({"payment_intent": payment}, {"idempotency_key": key})
+        except StripeRefused as refusal:
+            if refusal.code != _REFUNDED_ALREADY:
+                raise
 
     def void_invoice(self, *, invoice: str, key: str) -> None:
         """Declare that an open invoice is owed no more; one that is not open any more is left as it is."""
@@ -427,6 +470,17 @@ class StripeGateway(ChargeCalls, StripeGoods, Contracts):
             listing = self._v1.payment_methods.list({"customer": customer, "limit": _PAGE})
             for row in listing.auto_paging_iter():
                 yield snapshots.card(_plain(row))
+
+    def _payments(self, customer: str) -> Iterator[PaymentSnapshot]:
+        """Walk the payments for something sold once; those of invoices say no purpose."""
+        with translated():
+            listing = self._v1.payment_intents.list(
+                {"customer": customer, "limit": _PAGE, "expand": ["data.latest_charge"]}
+            )
+            for row in listing.auto_paging_iter():
+                payment = snapshots.payment(_plain(row))
+                if payment.purpose:
+                    yield payment
 
     def _retrievers(self) -> dict[str, Callable[[str], stripe.StripeObject]]:
         return {

@@ -38,6 +38,7 @@ def new_intent(
     description: str | None = None,
     metadata: dict[str, str] | None = None,
     setup_future_usage: str | None = None,
+    receipt_email: str | None = None,
 ) -> Obj:
     """Keep a new payment intent that waits for a card."""
     identifier = world.ids.new("pi")
@@ -71,7 +72,7 @@ def new_intent(
             "payment_method_options": None,
             "payment_method_types": ["card"],
             "processing": None,
-            "receipt_email": None,
+            "receipt_email": receipt_email,
             "review": None,
             "setup_future_usage": setup_future_usage,
             "shipping": None,
@@ -150,9 +151,10 @@ def payment_error(world: World, decline: Decline, *, method: Obj | None, charge:
 def _new_charge(world: World, intent: Obj, method: Obj, decline: Decline | None) -> Obj:
     card = method["card"]
     amount = intent["amount"]
+    identifier = world.ids.new("ch")
     return world.store.add(
         {
-            "id": world.ids.new("ch"),
+            "id": identifier,
             "object": "charge",
             "amount": amount,
             "amount_captured": 0 if decline else amount,
@@ -199,9 +201,9 @@ def _new_charge(world: World, intent: Obj, method: Obj, decline: Decline | None)
                     "wallet": None,
                 },
             },
-            "receipt_email": None,
+            "receipt_email": intent["receipt_email"],
             "receipt_number": None,
-            "receipt_url": None,
+            "receipt_url": None if decline else f"{world.policy.public_url}/receipts/{identifier}",
             "refunded": False,
             "review": None,
             "shipping": None,
