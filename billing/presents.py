@@ -1,4 +1,4 @@
-"""Gift subscriptions: bought by anybody as one payment, redeemed once by whoever has the code.
+"""Gift subscriptions: bought by anybody as one payment, redeemed once by whoever has the code (see `redeeming`).
 
 (The paywall's gifts are articles; these are months.) A gift begins when it is redeemed, needs no card of its
 recipient, and ends by itself. Whether it was paid, or given back, is learnt by looking at Stripe.
@@ -20,8 +20,8 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import calls, gift_codes, letters, links, oneoff, outlook, sync
-from billing.errors import AlreadySubscribed, GiftCodeRefused, PresentRefused, StripeGone, StripeTrouble
+from billing import calls, gift_codes, letters, links, oneoff
+from billing.errors import PresentRefused, StripeGone, StripeTrouble
 from billing.gateway import Gateway
 from billing.models import Present
 from billing.snapshots import CheckoutSnapshot, PaymentSnapshot
@@ -32,8 +32,6 @@ from paywall.decision.facts import Grant
 PURPOSE = "present"
 _KEPT_UNPAID = timedelta(days=7)
 _REFUNDED = "Refunded at Stripe."
-# Rights that end by themselves and that a gift follows; free access and passes may be taken back any day.
-_FOLLOWED = ("subscription:", "gift:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,33 +87,9 @@ def look(present: Present, *, gateway: Gateway, now: datetime) -> Present:
         if session.payment is not None:
             _learn(current, session.payment, now=now)
         current.save()
-        _restate(current, now=now)
+        restate(current, now=now)
         _tell(current, now=now)
     return current
-
-
-def redeem(code: str, *, reader: User, now: datetime) -> Present:
-    """Give a reader what the code is worth, once. The same reader may ask again; nobody else may.
-
-    It begins now, or when what they hold by another gift or an ending subscription ends.
-
-    :raises GiftCodeRefused: there is nothing to redeem by this code; why is not said.
-    :raises AlreadySubscribed: a subscription of theirs that goes on opens the same; the code stays good.
-    """
-    digest = gift_codes.digest_of(code)
-    with transaction.atomic():
-        # First the reader, so that two gifts redeemed at once follow one another.
-        current = User.objects.select_for_update(no_key=True).get(pk=reader.pk)
-        own = Present.objects.filter(code_digest=digest, redeemed_by=current, is_refunded=False).first()
-        if own is not None:
-            return own
-        present = Present.objects.redeemable(at=now).filter(code_digest=digest).first()
-        if present is None or not current.is_active or not _take(present, current, now=now):
-            raise GiftCodeRefused(_("This code cannot be redeemed. Please check how it is written."))
-        present.refresh_from_db()
-        _restate(present, now=now)
-        _welcome(present, current, now=now)
-    return present
 
 
 def refund(present: Present, *, reason: str, gateway: Gateway, now: datetime) -> Present:
@@ -185,7 +159,7 @@ def send(present: Present, *, now: datetime) -> None:
                 about=str(present.pk),
                 now=now,
                 language=present.language,
-                **_words(present),
+                **words(present),
             )
 
 
@@ -205,19 +179,6 @@ def forget(reader: User) -> None:
 def forget_unpaid(*, now: datetime) -> None:
     """Keep no addresses of those who ordered and never paid."""
     Present.objects.filter(paid_at=None, payment_id="", made_at__lte=now - _KEPT_UNPAID).delete()
-
-
-def _take(present: Present, reader: User, *, now: datetime) -> bool:
-    """Make a gift this reader's; of two at one moment the second finds it redeemed."""
-    starts_at = _beginning(reader, set(present.products), now=now)
-    still_there = Present.objects.redeemable(at=now).filter(pk=present.pk)
-    taken = still_there.update(
-        redeemed_at=now,
-        redeemed_by=reader,
-        starts_at=starts_at,
-        ends_at=_months_later(starts_at, present.months),
-    )
-    return taken == 1
 
 
 def _ordered(wish: Wish, *, giver: User | None, now: datetime) -> Present:
@@ -306,8 +267,20 @@ def _learn(present: Present, theirs: PaymentSnapshot, *, now: datetime) -> None:
         present.code_digest = gift_codes.digest_of(gift_codes.of(present.key))
         present.expires_at = _end_of_validity(theirs.paid_at)
     present.is_refunded = theirs.refunded
+    if theirs.redeemed_at is not None and present.redeemed_at is None and present.voided_at is None:
+        _take_over(present, theirs, now=now)
     if theirs.refunded and present.redeemed_at is None and present.voided_at is None:
         present.voided_at, present.void_reason = now, _REFUNDED
+
+
+def _take_over(present: Present, theirs: PaymentSnapshot, *, now: datetime) -> None:
+    """Believe Stripe's note of a redemption that we know nothing of: a backup was brought back."""
+    starts_at = theirs.begins_at or theirs.redeemed_at
+    if starts_at is None or present.paid_at is None:
+        return
+    present.redeemed_by = User.objects.filter(public_id=theirs.redeemed_by, is_active=True).first()
+    present.redeemed_at, present.noted_at = theirs.redeemed_at, now
+    present.starts_at, present.ends_at = starts_at, months_later(starts_at, present.months)
 
 
 def _end_of_validity(paid_at: datetime) -> datetime | None:
@@ -315,7 +288,8 @@ def _end_of_validity(paid_at: datetime) -> datetime | None:
     return datetime(paid_at.year + years + 1, 1, 1, tzinfo=UTC) if years else None
 
 
-def _restate(present: Present, *, now: datetime) -> None:
+def restate(present: Present, *, now: datetime) -> None:
+    """State what a gift gives to whoever redeemed it. Doing so again changes nothing."""
     if present.redeemed_by is None or present.starts_at is None:
         return
     known = entitlements.product_names()
@@ -327,24 +301,7 @@ def _restate(present: Present, *, now: datetime) -> None:
     entitlements.replace(present.redeemed_by, source=present.source, grants=grants, now=now)
 
 
-def _beginning(reader: User, products: set[str], *, now: datetime) -> datetime:
-    for product, held in sync.open_products(reader):
-        if product in products and outlook.scheduled_end(held) is None:
-            raise AlreadySubscribed(
-                _(
-                    "You subscribe to this already. Keep the code, it stays good: once your subscription has an end, "
-                    "the gift can follow it."
-                )
-            )
-    ends = (
-        grant.ends_at
-        for grant in entitlements.snapshot(reader, now=now)
-        if grant.product in products and grant.source.startswith(_FOLLOWED) and grant.ends_at is not None
-    )
-    return max((now, *ends))
-
-
-def _months_later(moment: datetime, months: int) -> datetime:
+def months_later(moment: datetime, months: int) -> datetime:
     """Return the same day and hour so many months later; the last day where that month is shorter."""
     year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
     last = calendar.monthrange(year, month + 1)[1]
@@ -366,15 +323,12 @@ def _tell(present: Present, *, now: datetime) -> None:
             reader=present.giver,
             button=gettext_lazy("The code of your gift"),
             button_url=links.present(present.key),
-            **_words(present),
+            **words(present),
         )
 
 
-def _welcome(present: Present, reader: User, *, now: datetime) -> None:
-    letters.to_reader(reader, kind="present_redeemed", about=str(present.pk), now=now, **_words(present))
-
-
-def _words(present: Present) -> dict[str, Any]:
+def words(present: Present) -> dict[str, Any]:
+    """Return what every mail about a gift may say."""
     names = entitlements.product_names()
     return {
         "present": present,

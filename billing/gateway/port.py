@@ -179,12 +179,20 @@ class Gateway(Goods, Protocol):
         """Give a payment back wholly; one given back already is left as it is."""
         ...
 
+    def note_on_payment(self, *, payment: str, note: dict[str, str], key: str) -> None:
+        """Write something on a payment, beside what it bears already."""
+        ...
+
     def void_invoice(self, *, invoice: str, key: str) -> None:
         """Declare that an open invoice is owed no more; one that is not open any more is left as it is."""
         ...
 
     def refund(self, *, charge: str, amount: int, order: str, access: Access, key: str) -> RefundSnapshot:
         """Give back so much of a charge. `order` and `access` are written on it, and come back with each look."""
+        ...
+
+    def sales(self, *, after: str = "") -> Iterator[CheckoutSnapshot]:
+        """Walk all completed sessions of the account in which something was paid once, newest first."""
         ...
 
     def refunds(self, *, after: str = "") -> Iterator[RefundSnapshot]:

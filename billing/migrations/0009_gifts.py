@@ -77,6 +77,7 @@ class Migration(migrations.Migration):
                 ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='to be redeemed until')),
                 ('told_at', models.DateTimeField(blank=True, null=True, verbose_name='recipient told')),
                 ('redeemed_at', models.DateTimeField(blank=True, null=True, verbose_name='redeemed')),
+                ('noted_at', models.DateTimeField(blank=True, help_text='When Stripe was told that it is redeemed.', null=True)),
                 ('starts_at', models.DateTimeField(blank=True, null=True, verbose_name='begins')),
                 ('ends_at', models.DateTimeField(blank=True, null=True, verbose_name='until')),
                 ('voided_at', models.DateTimeField(blank=True, null=True, verbose_name='void since')),
@@ -98,6 +99,11 @@ class Migration(migrations.Migration):
             model_name='price',
             name='lasts_hours',
             field=models.PositiveIntegerField(default=0, help_text='A day pass: paid once, for so many hours from the payment.'),
+        ),
+        migrations.AlterField(
+            model_name='reconcilerun',
+            name='returns_checked',
+            field=models.PositiveIntegerField(default=0, help_text='Payments made once, refunds, disputes, warnings.'),
         ),
         migrations.AlterField(
             model_name='price',

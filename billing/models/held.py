@@ -110,6 +110,14 @@ class PresentQuerySet(models.QuerySet["Present"]):
         """Redeemed by a reader, and not over; it may be still to begin."""
         return self.filter(redeemed_by=reader, is_refunded=False, ends_at__gt=at)
 
+    def to_give_back(self) -> PresentQuerySet:
+        """Those declared void whose money is not back yet."""
+        return self.filter(voided_at__isnull=False, is_refunded=False).exclude(payment_id="")
+
+    def to_note(self) -> PresentQuerySet:
+        """Those redeemed of which Stripe was not told yet."""
+        return self.filter(redeemed_at__isnull=False, noted_at=None, redeemed_by__isnull=False)
+
     def to_send(self, *, at: datetime) -> PresentQuerySet:
         """Those whose recipient is to hear of it by now."""
         waiting = self.redeemable(at=at).filter(told_at=None).exclude(recipient_email="")
@@ -154,6 +162,9 @@ class Present(models.Model):
     expires_at = models.DateTimeField(_("to be redeemed until"), null=True, blank=True)
     told_at = models.DateTimeField(_("recipient told"), null=True, blank=True)
     redeemed_at = models.DateTimeField(_("redeemed"), null=True, blank=True)
+    noted_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When Stripe was told that it is redeemed.")
+    )
     redeemed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         null=True,

@@ -7,7 +7,7 @@ from typing import Any
 from . import cards, disputes
 from .cards import Answer, Decline
 from .errors import ApiError
-from .params import Params
+from .params import Params, merged_metadata
 from .payment_methods import attach_to, card_error, card_of, usable_payment_method
 from .rendering import included, listing, show
 from .routes import PAGED, route
@@ -302,6 +302,13 @@ def create_intent(world: World, params: Params) -> Obj:
     return intent
 
 
+def update_intent(world: World, params: Params, intent: str) -> Obj:
+    found = world.store.get("payment_intent", intent)
+    found["metadata"] = merged_metadata(found["metadata"], params.get("metadata"))
+    world.store.touch()
+    return found
+
+
 def confirm_intent(world: World, params: Params, intent: str) -> Obj:
     """Charge a payment intent.
 
@@ -369,6 +376,12 @@ ROUTES = (
         understood=f"{PAGED} customer created",
     ),
     route("GET /v1/payment_intents/<intent>", retrieve_intent, schema="PaymentIntentRetrieveParams"),
+    route(
+        "POST /v1/payment_intents/<intent>",
+        update_intent,
+        schema="PaymentIntentUpdateParams",
+        understood="metadata",
+    ),
     route(
         "POST /v1/payment_intents/<intent>/confirm",
         confirm_intent,

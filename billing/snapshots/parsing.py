@@ -257,6 +257,9 @@ def payment(data: Mapping[str, Any]) -> PaymentSnapshot:
         lasts_hours=_count(promise.get("lasts_hours")),
         gift_months=_count(promise.get("gift_months"), most=120),
         present=promise.get("present") or "",
+        redeemed_by=promise.get("redeemed_by") or "",
+        redeemed_at=_noted(promise.get("redeemed_at")),
+        begins_at=_noted(promise.get("begins_at")),
     )
 
 
@@ -272,6 +275,7 @@ def checkout(data: Mapping[str, Any]) -> CheckoutSnapshot:
         subscription=id_of(data.get("subscription")),
         card=id_of(setup.get("payment_method")) if isinstance(setup, Mapping) else None,
         reader=data.get("client_reference_id"),
+        created_at=moment(data["created"]),
         expires_at=moment(data["expires_at"]),
         purpose=(data.get("metadata") or {}).get("purpose") or "",
         email=(data.get("customer_details") or {}).get("email") or "",
@@ -381,6 +385,11 @@ def _seats(written: object) -> int | None:
     if written in (None, ""):
         return 0
     return int(written) if isinstance(written, str) and _SEATS.fullmatch(written) else None
+
+
+def _noted(word: object) -> datetime | None:
+    """Read a moment that we wrote into metadata; None where it is none."""
+    return moment(int(word)) if isinstance(word, str) and re.fullmatch(r"[0-9]{10}", word) else None
 
 
 def _count(word: object, *, most: int = 24 * 366) -> int:

@@ -217,6 +217,9 @@ class PaymentSnapshot:
     lasts_hours: int
     gift_months: int = 0
     present: str = ""  # our name of a gift subscription
+    redeemed_by: str = ""  # our reader, noted on the payment of a gift
+    redeemed_at: datetime | None = None
+    begins_at: datetime | None = None
 
     @property
     def is_paid(self) -> bool:
@@ -292,6 +295,7 @@ class CheckoutSnapshot:
     subscription: str | None
     card: str | None  # the payment method that a finished setup session stored
     reader: str | None  # client_reference_id
+    created_at: datetime
     expires_at: datetime
     purpose: str = ""  # from our metadata
     email: str = ""  # of whoever pays

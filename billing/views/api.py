@@ -27,7 +27,7 @@ from billing import (
     oneoff,
     outlook,
     pausing,
-    presents,
+    redeeming,
     subscribing,
 )
 from billing.errors import CursorUnknown
@@ -211,7 +211,7 @@ class RedeemView(APIView):
         reader = _reader(request)
         if not limits.may_type_gift_code(cast("HttpRequest", request), reader=reader.public_id):
             raise Throttled(wait=_AN_HOUR)
-        presents.redeem(wish["code"], reader=reader, now=clock.now())
+        redeeming.redeem(wish["code"], reader=reader, gateway=gateway.default(), now=clock.now())
         return _state(reader)
 
 

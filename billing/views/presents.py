@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import clock, limits
 from accounts.models import User
-from billing import gateway, links, oneoff, presents
+from billing import gateway, links, oneoff, presents, redeeming
 from billing.errors import GiftCodeRefused, PresentRefused, SaleRefused, StripeRefused, StripeTrouble
 from billing.forms import GiftForm
 from billing.models import Present
@@ -86,9 +86,13 @@ def redeem(request: HttpRequest) -> HttpResponse:
         text = _("Too many codes were tried. Please come back in an hour.")
         return _refuse_code(request, text, status=HTTPStatus.TOO_MANY_REQUESTS)
     try:
-        presents.redeem(request.POST.get("code", "")[:60], reader=reader, now=clock.now())
+        typed = request.POST.get("code", "")[:60]
+        redeeming.redeem(typed, reader=reader, gateway=gateway.default(), now=clock.now())
     except (GiftCodeRefused, SaleRefused) as refusal:
         return _refuse_code(request, str(refusal), status=HTTPStatus.CONFLICT)
+    except (StripeTrouble, StripeRefused):
+        text = _("The code cannot be checked just now. Please try again.")
+        return _refuse_code(request, text, status=HTTPStatus.SERVICE_UNAVAILABLE)
     return _say(request, _("Your gift is redeemed. Enjoy reading."), links.account(), level=messages.SUCCESS)
 
 

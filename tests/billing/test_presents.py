@@ -16,7 +16,17 @@ from django.urls import reverse
 
 from accounts import clock, closing
 from accounts.models import Mail, User
-from billing import catalogue, gift_codes, inbox, oneoff, presents, reconciliation, subscribing, tasks
+from billing import (
+    catalogue,
+    gift_codes,
+    inbox,
+    oneoff,
+    presents,
+    reconciliation,
+    redeeming,
+    subscribing,
+    tasks,
+)
 from billing.errors import AlreadySubscribed, GiftCodeRefused, PresentRefused, StripeTrouble
 from billing.models import Present
 from billing.presents import Wish
@@ -59,7 +69,7 @@ def bought(market: Market, **wish: Any) -> Present:
 
 def redeemed(market: Market, reader: User, **wish: Any) -> Present:
     code = presents.code_of(bought(market, **wish))
-    return presents.redeem(code, reader=reader, now=market.now)
+    return redeeming.redeem(code, reader=reader, gateway=market.gateway, now=market.now)
 
 
 class TestCodes:
@@ -128,7 +138,9 @@ class TestBuying:
         present = presents.look(order(counter), gateway=counter.gateway, now=counter.now)
         assert (present.paid_at, presents.code_of(present)) == (None, "")
         with pytest.raises(GiftCodeRefused):
-            presents.redeem(gift_codes.of(present.key), reader=a_reader(), now=counter.now)
+            redeeming.redeem(
+                gift_codes.of(present.key), reader=a_reader(), gateway=counter.gateway, now=counter.now
+            )
 
     def test_the_recipient_is_told_once_and_on_the_day(self, counter: Market) -> None:
         day = (counter.now + 3 * DAY).date()
@@ -161,10 +173,13 @@ class TestRedeeming:
     def test_the_same_reader_may_ask_again_and_nobody_else(self, counter: Market, reader: User) -> None:
         present = redeemed(counter, reader)
         code = presents.code_of(present)
-        assert presents.redeem(code.lower(), reader=reader, now=counter.now + DAY) == present
+        assert (
+            redeeming.redeem(code.lower(), reader=reader, gateway=counter.gateway, now=counter.now + DAY)
+            == present
+        )
         assert Present.objects.get().redeemed_at == counter.now
         with pytest.raises(GiftCodeRefused):
-            presents.redeem(code, reader=a_reader(), now=counter.now)
+            redeeming.redeem(code, reader=a_reader(), gateway=counter.gateway, now=counter.now)
 
     def test_a_second_gift_follows_the_first(self, counter: Market, reader: User) -> None:
         first = redeemed(counter, reader)
@@ -175,16 +190,16 @@ class TestRedeeming:
         counter.buy(reader)
         code = presents.code_of(bought(counter))
         with pytest.raises(AlreadySubscribed):
-            presents.redeem(code, reader=reader, now=counter.now)
+            redeeming.redeem(code, reader=reader, gateway=counter.gateway, now=counter.now)
         subscribing.cancel(reader, gateway=counter.gateway, now=counter.now)
-        present = presents.redeem(code, reader=reader, now=counter.now)
+        present = redeeming.redeem(code, reader=reader, gateway=counter.gateway, now=counter.now)
         assert present.starts_at == reader.customers.get().subscriptions.get().period_ends_at
         assert {row["status"] for row in counter.objects("subscription")} == {"active"}
 
     def test_months_end_on_the_last_day_where_they_are_shorter(self) -> None:
         august = datetime(2026, 8, 31, 9, tzinfo=UTC)
-        assert presents._months_later(august, 6) == datetime(2027, 2, 28, 9, tzinfo=UTC)
-        assert presents._months_later(august, 4) == datetime(2026, 12, 31, 9, tzinfo=UTC)
+        assert presents.months_later(august, 6) == datetime(2027, 2, 28, 9, tzinfo=UTC)
+        assert presents.months_later(august, 4) == datetime(2026, 12, 31, 9, tzinfo=UTC)
 
     def test_by_default_a_code_stays_good_and_by_setting_until_the_end_of_a_year(
         self, counter: Market, reader: User, settings: Any
@@ -194,14 +209,21 @@ class TestRedeeming:
         short = bought(counter, attempt="b")
         assert short.expires_at == datetime(counter.now.year + 4, 1, 1, tzinfo=UTC)
         with pytest.raises(GiftCodeRefused):
-            presents.redeem(presents.code_of(short), reader=reader, now=short.expires_at)
-        assert presents.redeem(code, reader=reader, now=counter.now + 3000 * DAY).redeemed_by == reader
+            redeeming.redeem(
+                presents.code_of(short), reader=reader, gateway=counter.gateway, now=short.expires_at
+            )
+        assert (
+            redeeming.redeem(
+                code, reader=reader, gateway=counter.gateway, now=counter.now + 3000 * DAY
+            ).redeemed_by
+            == reader
+        )
 
     def test_a_blocked_reader_redeems_nothing(self, counter: Market, reader: User) -> None:
         code = presents.code_of(bought(counter))
         User.objects.filter(pk=reader.pk).update(is_active=False)
         with pytest.raises(GiftCodeRefused):
-            presents.redeem(code, reader=reader, now=counter.now)
+            redeeming.redeem(code, reader=reader, gateway=counter.gateway, now=counter.now)
 
     def test_the_database_redeems_once_and_whole(self, counter: Market) -> None:
         present = bought(counter)
@@ -226,7 +248,7 @@ class TestGivingBack:
         assert (present.is_refunded, present.void_reason) == (True, "Bought twice")
         assert len(counter.objects("refund")) == 1
         with pytest.raises(GiftCodeRefused):
-            presents.redeem(code, reader=reader, now=counter.now)
+            redeeming.redeem(code, reader=reader, gateway=counter.gateway, now=counter.now)
         assert not Mail.objects.filter(kind="present_bought").exists()
 
     def test_what_was_redeemed_or_never_paid_is_not_given_back(self, counter: Market, reader: User) -> None:
@@ -247,7 +269,9 @@ class TestGivingBack:
         with pytest.raises(StripeTrouble):
             presents.refund(present, reason="Sorry", gateway=counter.gateway, now=counter.now)
         with pytest.raises(GiftCodeRefused):
-            presents.redeem(presents.code_of(present), reader=reader, now=counter.now)
+            redeeming.redeem(
+                presents.code_of(present), reader=reader, gateway=counter.gateway, now=counter.now
+            )
         counter.sandbox.world.faults.clear()
         tasks.look_after_presents()
         assert Present.objects.get().is_refunded
@@ -292,7 +316,7 @@ class TestWhateverWasLost:
         code = presents.code_of(bought(counter))
         Present.objects.all().delete()
         work(counter)
-        assert presents.redeem(code, reader=reader, now=counter.now).months == 6
+        assert redeeming.redeem(code, reader=reader, gateway=counter.gateway, now=counter.now).months == 6
 
 
 def test_addresses_of_orders_that_nobody_paid_are_not_kept(counter: Market) -> None:
@@ -437,7 +461,7 @@ def test_of_many_readers_at_one_moment_exactly_one_redeems_it(counter: Market) -
 
     def try_it(reader: User) -> int:
         try:
-            presents.redeem(code, reader=reader, now=counter.now)
+            redeeming.redeem(code, reader=reader, gateway=counter.gateway, now=counter.now)
         except GiftCodeRefused:
             return 0
         finally:
