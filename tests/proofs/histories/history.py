@@ -17,10 +17,13 @@ from django.db.models import F
 from accounts.models import User
 from billing import (
     cards,
+    changing,
     comparison,
     inbox,
     leftovers,
+    pausing,
     reconciliation,
+    returning,
     snapshots,
     subscribing,
     sync,
@@ -281,6 +284,36 @@ class History:
     def click_resume(self) -> None:
         self._refuse_if_held()
         subscribing.resume(self.ground.reader, gateway=self.gateway, now=self.now)
+
+    def click_change(self, slug: str) -> None:
+        """See what another plan costs, and agree to it."""
+        self._refuse_if_held()
+        reader = self.ground.reader
+        shown = changing.propose(reader, price=slug, gateway=self.gateway, now=self.now)
+        self._refuse_if_held()
+        changing.agree(
+            reader, price=slug, shown_at=shown.shown_at, amount=shown.amount, gateway=self.gateway, now=self.now,
+        )  # fmt: skip
+
+    def click_pause(self, seconds: str) -> None:
+        self._refuse_if_held()
+        until = self.now + timedelta(seconds=int(seconds))
+        pausing.pause(self.ground.reader, until=until, gateway=self.gateway, now=self.now)
+
+    def click_unpause(self) -> None:
+        self._refuse_if_held()
+        pausing.resume(self.ground.reader, gateway=self.gateway, now=self.now)
+
+    def click_return(self) -> None:
+        """See what coming back costs, and agree to it."""
+        self._refuse_if_held()
+        reader = self.ground.reader
+        shown = returning.propose(reader, gateway=self.gateway, now=self.now)
+        self._refuse_if_held()
+        returning.agree(
+            reader, price=shown.price.slug, shown_at=shown.shown_at, amount=shown.amount,
+            gateway=self.gateway, now=self.now,
+        )  # fmt: skip
 
     def _refuse_if_held(self) -> None:
         """A click waits in real time for the worker who is at its customer, which the dead would make for ever."""

@@ -182,6 +182,14 @@ def _card_form(dice: random.Random) -> str:
     return f"click_card {dice.choice([GOOD, GOOD, FAILS_LATER])} {dice.choice(['back', 'gone'])}"
 
 
+def _click_change(dice: random.Random) -> str:
+    return f"click_change {dice.choice(['premium_monthly', 'culture_monthly'])}"
+
+
+def _click_pause(dice: random.Random) -> str:
+    return f"click_pause {dice.choice([40, 60, 95]) * _DAY}"
+
+
 def _with_one(verb: str) -> Callable[[random.Random], str]:
     return lambda dice: f"{verb} {_one(dice)}"
 
@@ -198,4 +206,5 @@ _AT_STRIPE: tuple[Callable[[random.Random], str], ...] = (
 )  # fmt: skip
 _CHANGES = (
     *_AT_STRIPE, _wait, _click_buy, _plain("click_cancel"), _plain("click_resume"), _card_form,
+    _click_change, _click_pause, _plain("click_unpause"), _plain("click_return"),
 )  # fmt: skip
