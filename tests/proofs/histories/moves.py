@@ -69,7 +69,7 @@ def written(moves: Sequence[Move]) -> str:
 def of(seed: int) -> list[Move]:
     """Return the history of that number: 3 to 12 changes, the news of each, and what we and Stripe do meanwhile."""
     dice = random.Random(seed)
-    moves = read(dice.choice(_BEGINNINGS)) if dice.random() < 0.2 else []
+    moves = [*_spoilt(dice), *read(dice.choice(_BEGINNINGS))] if dice.random() < 0.4 else []
     # Short ones more often: what goes wrong at all goes wrong in a few moves, and so more of them can be tried.
     for change in range(dice.randint(3, dice.randint(3, 12))):
         moves += _spoilt(dice)
@@ -247,11 +247,24 @@ _BESIDES = (
     _plain("click_invite"), _with_one("click_accept"), _plain("click_leave"), _plain("click_remove"),
     _click_give, _click_redeem, _with_one("click_take_back"), _click_comp, _with_one("click_end_comp"),
 )  # fmt: skip
-# Some begin with what takes several moves.
+# What takes several moves seldom happens by chance, so many begin with it. The news of it comes in between.
+_HEARD = f"deliver {IN_ORDER}; work"
 _BEGINNINGS = (
+    f"click_buy premium_monthly {GOOD} back; click_change culture_monthly",
+    f"buy culture_monthly {GOOD}; {_HEARD}; click_change team_monthly",
+    f"buy premium_monthly {FAILS_LATER}; {_HEARD}; click_change team_monthly; click_card {GOOD} gone",
+    f"click_buy premium_monthly {GOOD} back; click_pause {40 * _DAY}; wait {10 * _DAY}; click_unpause",
+    f"click_buy premium_monthly {GOOD} back; click_pause {40 * _DAY}; wait {35 * _DAY}; {_HEARD}; click_unpause",
+    f"click_buy premium_monthly {GOOD} back; click_pause {60 * _DAY}; wait {95 * _DAY}",
+    f"click_buy premium_monthly {GOOD} back; click_cancel; wait {31 * _DAY}; {_HEARD}; click_return",
+    f"buy team_monthly {GOOD}; cancel_now 0; {_HEARD}; click_return",
     f"click_buy team_monthly {GOOD} back; click_invite; click_accept 0",
-    f"click_buy team_monthly {GOOD} gone; deliver {IN_ORDER}; work; click_invite; click_accept 0; click_cancel",
-    f"click_buy premium_day {GOOD} back",
-    "click_give back; click_redeem reader 0",
+    f"click_buy team_monthly {GOOD} back; click_invite; click_accept 0; click_cancel; wait {31 * _DAY}; {_HEARD}",
+    f"click_buy team_monthly {GOOD} gone; {_HEARD}; click_invite; click_accept 0; change_seats 1 0",
+    f"click_buy team_monthly {GOOD} back; click_invite; click_accept 0; click_leave; click_invite",
+    f"click_buy premium_day {GOOD} back; give_back whole 0",
+    f"click_buy premium_day {GOOD} gone",
+    "click_give back; click_redeem reader 0; give_back whole 0",
     "click_give gone; click_give back; click_redeem friend 1",
+    "click_give back; click_take_back 0",
 )
