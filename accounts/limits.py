@@ -33,6 +33,11 @@ _RATES = {
     "code_flood": "60/h/key",
     # Wrong passwords on one account from all places that we do not know. Codes stay open.
     "guess": "50/h/key",
+    # Codes of gift subscriptions typed by one reader, and from one place.
+    "gift_code": "10/h/key",
+    "gift_codes_here": "30/h/key",
+    # Gift subscriptions ordered from one place; each opens a page at Stripe.
+    "gift_orders_here": "30/h/key",
     # Codes typed against one that was mailed. It has run out long before the hour is over.
     "code_try": "3/h/key",
     "code_use": "1/h/key",
@@ -110,6 +115,18 @@ def may_ask_unnamed(request: HttpRequest) -> bool:
 def may_try_promotion(request: HttpRequest, *, reader: str) -> bool:
     """Count one promotion code typed by a reader (public id); False when enough were."""
     return _spend(request, "promotion", reader) is not None
+
+
+def may_type_gift_code(request: HttpRequest, *, reader: str) -> bool:
+    """Count one gift code typed by a reader, before it is compared; False when enough were, from here or by them."""
+    return bool(
+        _spend(request, "gift_codes_here", _here(request, None)) and _spend(request, "gift_code", reader)
+    )
+
+
+def may_order_gift(request: HttpRequest) -> bool:
+    """Count one order of a gift subscription, for which nobody has to sign in; False when enough came from here."""
+    return _spend(request, "gift_orders_here", _here(request, None)) is not None
 
 
 def forget_expired(*, now: datetime) -> int:

@@ -55,7 +55,7 @@ class Equality:
     checked: int = 0
     equal: int = 0
     repaired: int = 0
-    returns_checked: int = 0  # refunds, disputes and warnings of fraud
+    returns_checked: int = 0  # payments made once, refunds, disputes and warnings of fraud
     returns_equal: int = 0
     drift: tuple[str, ...] = ()
 

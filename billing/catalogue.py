@@ -70,7 +70,7 @@ def refresh(*, gateway: Gateway) -> Refreshed:
     longer says what it unlocks is taken off sale and keeps what it unlocked, for those who hold it.
     """
     known = set(entitlements.product_names())
-    ours = [theirs for theirs in gateway.prices() if theirs.unlocks and theirs.interval]
+    ours = [theirs for theirs in gateway.prices() if theirs.unlocks and _is_sold(theirs)]
     refused = {
         theirs.product for theirs in ours if theirs.seats is None or not known.issuperset(theirs.unlocks)
     }
@@ -117,12 +117,22 @@ def find(slug: str, *, quantity: int = 1) -> Price:
     return price
 
 
-def _sellable() -> QuerySet[Price]:
+def sellable() -> QuerySet[Price]:
+    """Return all prices on sale: of subscriptions, and of what is paid once."""
     return (
         Price.objects.filter(active=True, plan__active=True, unit_amount__isnull=False)
         .exclude(slug="")
         .select_related("plan")
     )
+
+
+def _sellable() -> QuerySet[Price]:
+    return sellable().exclude(interval="")
+
+
+def _is_sold(theirs: PriceSnapshot) -> bool:
+    """Tell whether we know how to sell it: by an interval, or once, with a word on how long it is for."""
+    return bool(theirs.interval or theirs.lasts_hours or theirs.gift_months)
 
 
 def _offered(price: Price) -> OfferedPrice:
@@ -179,6 +189,8 @@ def _write(theirs: PriceSnapshot, *, intro: CouponSnapshot | None) -> None:
             "interval": theirs.interval,
             "interval_count": theirs.interval_count,
             "trial_days": theirs.trial_days,
+            "lasts_hours": theirs.lasts_hours,
+            "gift_months": theirs.gift_months,
             "tax_behavior": theirs.tax_behavior,
             "trial_needs_card": theirs.trial_needs_card,
             "intro": intro.id if intro else "",

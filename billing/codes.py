@@ -65,6 +65,8 @@ def find(text: str, *, customer: str, gateway: Gateway, now: datetime) -> Code:
 def refusal(code: Code, price: Price, *, is_newcomer: bool) -> str:
     """Say why this price cannot be had with the code; nothing where it can."""
     terms = code.terms
+    if not price.interval:  # paid once; codes are for subscriptions
+        return _("This code is not for this price.")
     if terms.products and price.plan.stripe_id not in terms.products:
         return _("This code is not for this subscription.")
     if terms.currency not in {"", price.currency}:

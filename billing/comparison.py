@@ -1,6 +1,6 @@
 """Compare every subscription with Stripe's, both ways, and report: "N of N subscriptions proven equal to Stripe at T".
 
-Then what went back (see `reckoning`): refunds, disputes, warnings of fraud.
+Then (see `reckoning`) what was paid once, and what went back: refunds, disputes, warnings of fraud.
 
 A comparison is a run of many short steps: each takes one page, remembers where it stopped, and can be gone on with by
 another worker. What differs is looked at again at once, so a run repairs what it reports.
@@ -265,7 +265,7 @@ def _close(run: ReconcileRun, *, now: datetime) -> None:
     run.finished_at = now
     _save(run)
     logger.info(
-        "%s of %s subscriptions proven equal to Stripe at %s, %s repaired; %s of %s refunds, disputes and warnings.",
+        "%s of %s subscriptions proven equal to Stripe at %s, %s repaired; %s of %s payments and returns.",
         run.equal, run.checked, run.started_at.isoformat(), run.repaired, run.returns_equal, run.returns_checked,
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ BillingError
 ├── CodeRefused              a code that gives nothing, or not for this price
 ├── SaleRefused              a purchase, or a change of one, that would not be what the reader wants
 │   ├── AlreadySubscribed    … an open subscription already gives what was asked for
+│   ├── PassRunning          … a day pass that runs already opens what was asked for
 │   ├── PaymentWaiting       … a failed payment must be fixed first; a second subscription is not the answer
 │   ├── CurrencyLocked       … in another currency than the one that Stripe keeps for this reader
 │   ├── NotPossible          … what was asked cannot be done as things stand
@@ -23,6 +24,9 @@ BillingError
 ├── GroupRefused             a place in a group that cannot be offered or taken so
 │   └── GroupFull            … because all are taken
 ├── InvitationGone           an invitation that is none, or none any more
+├── CompRefused              free access that staff may not give so: no end, no reason, too long
+├── GiftCodeRefused          a gift code that cannot be redeemed, whatever the reason
+├── PresentRefused           a gift subscription that cannot be bought or given back so
 ├── CursorUnknown            a place in a list that we never named
 └── NothingToDo              no subscription in the state that this action needs
 """
@@ -85,6 +89,10 @@ class AlreadySubscribed(SaleRefused):
     """An open subscription already gives what was asked for."""
 
 
+class PassRunning(SaleRefused):
+    """A day pass that runs already, or whose payment is on its way, opens what was asked for."""
+
+
 class PaymentWaiting(SaleRefused):
     """A payment failed and waits for a working card; a second subscription is not the answer."""
 
@@ -139,6 +147,18 @@ class GroupFull(GroupRefused):
 
 class InvitationGone(BillingError):
     """An invitation that was never sent, was used, withdrawn, sent anew, or has run out."""
+
+
+class CompRefused(BillingError):
+    """Free access that cannot be given, extended or ended so."""
+
+
+class GiftCodeRefused(BillingError):
+    """A gift code that cannot be redeemed. It never says why: whoever guesses learns nothing."""
+
+
+class PresentRefused(BillingError):
+    """A gift subscription that cannot be bought, or given back, so."""
 
 
 class CursorUnknown(BillingError):

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from billing import alerts, cards, catalogue, subscribing, sync
+from billing import alerts, cards, catalogue, presents, subscribing, sync
 from billing.errors import BillingError, StripeGone, StripeTrouble
 from billing.gateway import Delivery, Gateway
 from billing.models import CheckoutAttempt, Customer, Invoice, PaymentMethod, Plan, StripeEvent, Subscription
@@ -192,6 +192,9 @@ def _claim(event_pk: int, *, now: datetime) -> StripeEvent | None:
 
 
 def _hand_on(event: StripeEvent, *, gateway: Gateway, now: datetime) -> int | None:
+    if _is_of_a_present(event, gateway=gateway, now=now):
+        _finish([event.pk], StripeEvent.State.DONE, now=now)
+        return None
     customer = _whose(event, gateway=gateway, now=now)
     if customer is None:
         _park(event, now=now)
@@ -209,6 +212,14 @@ def _hand_on(event: StripeEvent, *, gateway: Gateway, now: datetime) -> int | No
         sync.request([customer], now=now)
         _finish([event.pk, *also], StripeEvent.State.DONE, now=now)
     return customer
+
+
+def _is_of_a_present(event: StripeEvent, *, gateway: Gateway, now: datetime) -> bool:
+    """Look at the gift subscription that an event about no customer is about, if it is about one."""
+    is_session = event.type.startswith(_CHECKOUT)
+    if event.customer_id or not (is_session or event.object_type == "charge"):
+        return False
+    return presents.hear(object_id=event.object_id, is_session=is_session, gateway=gateway, now=now)
 
 
 def _whose(event: StripeEvent, *, gateway: Gateway, now: datetime) -> int | None:

@@ -125,6 +125,21 @@ def join(token: str) -> str:
     return f"{settings.SITE_URL}{reverse('billing:join', args=[token])}"
 
 
+def present(key: str) -> str:
+    """Return the address of the giver's page, which shows the code to whoever has the address."""
+    return f"{settings.SITE_URL}{reverse('billing:present', args=[key])}"
+
+
+def give() -> str:
+    """Return the address of the page on which gift subscriptions are bought."""
+    return _page("billing:give")
+
+
+def redeem() -> str:
+    """Return the address of the page on which a code is redeemed."""
+    return _page("billing:redeem")
+
+
 def is_allowed(url: str) -> bool:
     """Tell whether a reader may be sent to `url`: an address on `SITE_URL` or on an origin allowed to call the API."""
     if any(ord(letter) <= 32 for letter in url) or "\\" in url:

@@ -12,7 +12,7 @@ from django.dispatch import receiver
 
 from accounts.models import User
 from accounts.signals import email_changed, reader_closed, reader_closing
-from billing import addresses, gateway, groups, leftovers, sync
+from billing import addresses, comps, gateway, groups, leftovers, presents, sync
 from billing.errors import BillingError
 from billing.models import Customer
 from paywall.signals import refusing
@@ -42,6 +42,8 @@ def end_billing(sender: object, *, reader: User, now: datetime, **_more: Any) ->
 def end_what_began_meanwhile(sender: object, *, reader: User, now: datetime, **_more: Any) -> None:
     """Let go once more: of what a click made at Stripe after the first time and before the account was closed."""
     groups.forget(reader, now=now)
+    comps.forget(reader, now=now)
+    presents.forget(reader)
     try:
         leftovers.let_go(reader, gateway=gateway.default(), now=now)
     except BillingError as trouble:

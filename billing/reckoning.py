@@ -1,4 +1,4 @@
-"""Compare what went back with Stripe's: every refund, every dispute, every early warning of fraud.
+"""Compare what was paid once, and what went back, with Stripe's: every pass, gift, refund, dispute, warning of fraud.
 
 A part of the comparison of everything. There are few of them, so all are walked, a page at a time; of those unknown
 here only the recent ones are asked about, because the rest of an account may be somebody else's business.
@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 
-from billing import alerts, sync
+from billing import alerts, passes, presents, sync
 from billing.gateway import Gateway
-from billing.models import Alert, Customer, Dispute, ReconcileRun, Refund
-from billing.snapshots import DisputeSnapshot, RefundSnapshot, WarningSnapshot
+from billing.models import Alert, Customer, DayPass, Dispute, Present, ReconcileRun, Refund
+from billing.snapshots import CheckoutSnapshot, DisputeSnapshot, RefundSnapshot, WarningSnapshot
 
-Theirs = RefundSnapshot | DisputeSnapshot | WarningSnapshot
+Theirs = CheckoutSnapshot | RefundSnapshot | DisputeSnapshot | WarningSnapshot
 
 _OVERLAP = timedelta(days=30)
 _PAGE = 100
@@ -26,6 +26,7 @@ _PAGE = 100
 class Stage(StrEnum):
     """What is walked over, in this order; subscriptions come before."""
 
+    SALES = "sales"
     REFUNDS = "refunds"
     DISPUTES = "disputes"
     WARNINGS = "warnings"
@@ -46,6 +47,8 @@ class Finding:
 def walk(stage: Stage, *, gateway: Gateway, after: str) -> Iterator[Theirs]:
     """Walk all that Stripe has of a kind, newest first."""
     match stage:
+        case Stage.SALES:
+            return gateway.sales(after=after)
         case Stage.REFUNDS:
             return gateway.refunds(after=after)
         case Stage.DISPUTES:
@@ -78,8 +81,8 @@ def compare(page: Sequence[Theirs], *, since: datetime | None, gateway: Gateway)
         if known is not None:
             findings.append(Finding(theirs, known[0], _difference(known[1], _said(theirs))))
         elif since is None or theirs.created_at >= since:
-            customer = gateway.customer_of(object_type="charge", object_id=theirs.charge or "")
-            if customer and _is_ours(theirs, customer):
+            customer = _whose(theirs, gateway=gateway)
+            if _is_ours(theirs, customer):
                 findings.append(Finding(theirs, customer, f"{_said(theirs)} at Stripe, unknown here"))
     return findings
 
@@ -87,9 +90,11 @@ def compare(page: Sequence[Theirs], *, since: datetime | None, gateway: Gateway)
 def repair(finding: Finding, *, gateway: Gateway, now: datetime) -> bool:
     """Make ours equal; tell whether it is now."""
     customer = Customer.objects.filter(stripe_id=finding.customer).first()
-    if customer is None:
+    if _is_of_a_present(finding.about):
+        presents.hear(object_id=finding.about.id, is_session=True, gateway=gateway, now=now)
+    elif customer is None:
         return False
-    if isinstance(finding.about, WarningSnapshot):
+    elif isinstance(finding.about, WarningSnapshot):
         alerts.take_warning(finding.about, customer=customer, now=now)
     else:
         sync.request([customer.pk], now=now)
@@ -101,7 +106,7 @@ def repair(finding: Finding, *, gateway: Gateway, now: datetime) -> bool:
 def _ours(page: Sequence[Theirs]) -> dict[str, tuple[str, str]]:
     """Return of each that we know whose it is, and what we say of it."""
     ids = [theirs.id for theirs in page]
-    found: dict[str, tuple[str, str]] = {}
+    found = _sold(page)
     for model in (Refund, Dispute):
         rows = model._default_manager.filter(stripe_id__in=ids)
         for name, customer, status, amount in rows.values_list(
@@ -118,7 +123,34 @@ def _ours(page: Sequence[Theirs]) -> dict[str, tuple[str, str]]:
     return found
 
 
+def _sold(page: Sequence[Theirs]) -> dict[str, tuple[str, str]]:
+    """Return the same of what was sold once. A gift is nobody's until it is redeemed."""
+    sessions = {
+        theirs.payment.id: theirs.id
+        for theirs in page
+        if isinstance(theirs, CheckoutSnapshot) and theirs.payment is not None
+    }
+    found = {
+        row.session_id: ("", _paid(is_paid=row.paid_at is not None, is_refunded=row.is_refunded))
+        for row in Present.objects.filter(session_id__in=sessions.values())
+    }
+    for row in DayPass.objects.filter(stripe_id__in=sessions).select_related("customer"):
+        said = _paid(is_paid=row.starts_at is not None, is_refunded=row.is_refunded)
+        found[sessions[row.stripe_id]] = (row.customer.stripe_id, said)
+    return found
+
+
+def _paid(*, is_paid: bool, is_refunded: bool) -> str:
+    if is_refunded:
+        return "given back"
+    return "paid" if is_paid else "not paid yet"
+
+
 def _said(theirs: Theirs) -> str:
+    if isinstance(theirs, CheckoutSnapshot):
+        payment = theirs.payment
+        is_paid = payment is not None and payment.paid_at is not None
+        return _paid(is_paid=is_paid, is_refunded=payment is not None and payment.refunded)
     if isinstance(theirs, WarningSnapshot):
         return "open" if theirs.is_actionable else "closed"
     return f"{theirs.status} {theirs.amount}"
@@ -129,7 +161,21 @@ def _difference(ours: str, theirs: str) -> str:
     return "" if ours == theirs or (ours, theirs) == ("closed", "open") else f"{ours}, not {theirs}"
 
 
+def _whose(theirs: Theirs, *, gateway: Gateway) -> str:
+    if isinstance(theirs, CheckoutSnapshot):
+        return theirs.customer or ""
+    return gateway.customer_of(object_type="charge", object_id=theirs.charge or "") or ""
+
+
+def _is_of_a_present(theirs: Theirs) -> bool:
+    return isinstance(theirs, CheckoutSnapshot) and theirs.purpose == presents.PURPOSE
+
+
 def _is_ours(theirs: Theirs, customer: str) -> bool:
+    if _is_of_a_present(theirs):
+        return True
+    if isinstance(theirs, CheckoutSnapshot) and theirs.purpose != passes.PURPOSE:
+        return False
     # A warning that nobody can act on any more never was an alert here, and needs to be none.
     if isinstance(theirs, WarningSnapshot) and not theirs.is_actionable:
         return False

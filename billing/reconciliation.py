@@ -15,11 +15,13 @@ from django.db.models import F, Q, QuerySet
 
 from billing import inbox, leftovers, sync
 from billing.gateway import Delivery, Gateway
-from billing.models import Cursor, Customer, Subscription
+from billing.models import CheckoutAttempt, Cursor, Customer, Present, Subscription
 from billing.snapshots import Status
 
 _OVERLAP = timedelta(hours=1)
 _WINDOW = timedelta(hours=6)
+# A page to pay on is open for a day; its payment may need another one.
+_PAYABLE = timedelta(days=2)
 _KEPT_BY_STRIPE = timedelta(days=30)
 _BATCH = 500
 _ENDED = (Status.CANCELED, Status.INCOMPLETE_EXPIRED)
@@ -81,8 +83,27 @@ def sweep_boundaries(*, now: datetime, limit: int = _BATCH) -> int:
     unsettled = Q(period_ends_at__lte=now) | Q(cancel_at__lte=now) | ~Q(status__in=settled)
     doubtful = unsettled & Q(synced_at__lte=now - _OVERLAP)
     rows = Subscription.objects.exclude(status__in=_ENDED).filter(unseen | doubtful)
-    wanted = Customer.objects.filter(Q(subscriptions__in=rows) | Q(pk__in=leftovers.customers(now=now)))
+    wanted = Customer.objects.filter(
+        Q(subscriptions__in=rows) | Q(pk__in=leftovers.customers(now=now)) | _may_have_paid(now=now)
+    )
     return _request(wanted, now=now, limit=limit)
+
+
+def presents_unseen(*, now: datetime, limit: int = _BATCH) -> list[int]:
+    """Return gift subscriptions (primary keys) of whose payment we may have missed something, longest unseen first.
+
+    Those on their way are looked at each hour for two days; those paid and not over, each day, for a refund.
+    """
+    on_the_way = Q(paid_at=None, made_at__lte=now - _OVERLAP / 4, made_at__gt=now - _PAYABLE) & (
+        Q(looked_at=None) | Q(looked_at__lte=now - _OVERLAP)
+    )
+    paid = Q(paid_at__isnull=False, is_refunded=False, looked_at__lte=now - timedelta(days=1)) & (
+        Q(ends_at=None) | Q(ends_at__gt=now)
+    )
+    rows = Present.objects.exclude(session_id="").filter(on_the_way | paid)
+    return list(
+        rows.order_by(F("looked_at").asc(nulls_first=True), "pk").values_list("pk", flat=True)[:limit]
+    )
 
 
 def sweep_stale(*, now: datetime, limit: int = _BATCH) -> int:
@@ -92,6 +113,15 @@ def sweep_stale(*, now: datetime, limit: int = _BATCH) -> int:
     )
     chosen = old.order_by(F("synced_at").asc(nulls_first=True), "pk").values_list("pk", flat=True)[:limit]
     return sync.request(list(chosen), now=now)
+
+
+def _may_have_paid(*, now: datetime) -> Q:
+    """Find those who went to Checkout a while ago and of whom we heard nothing; what is paid once has no later date."""
+    unheard = CheckoutAttempt.objects.filter(
+        state=CheckoutAttempt.State.OPEN, started_at__lte=now - _OVERLAP, started_at__gt=now - _PAYABLE
+    )
+    unseen = Q(synced_at=None) | Q(synced_at__lte=now - _OVERLAP)
+    return Q(reader__checkout_attempts__in=unheard) & unseen
 
 
 def _start(since: datetime | None, *, now: datetime) -> datetime:

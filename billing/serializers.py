@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.serializers import StrictSerializer
-from billing import links
+from billing import holdings, links
 from billing.catalogue import OfferedPrice
 from billing.models import Plan
 
@@ -34,7 +34,7 @@ class CheckoutRequestSerializer(StrictSerializer):
     """What to buy, by the price's name in the catalogue."""
 
     price = serializers.CharField(
-        max_length=200, help_text="The `price` of a plan on sale; never an id of Stripe's."
+        max_length=200, help_text="The `price` of a plan or a pass on sale; never an id of Stripe's."
     )
     quantity = serializers.IntegerField(
         min_value=1,
@@ -126,6 +126,12 @@ class ReturnRequestSerializer(StrictSerializer):
         return attrs
 
 
+class RedeemRequestSerializer(StrictSerializer):
+    """The code of a gift subscription, as printed or as typed."""
+
+    code = serializers.CharField(max_length=60)
+
+
 class AddressSerializer(serializers.Serializer[Any]):
     """Where to send the reader next."""
 
@@ -172,8 +178,36 @@ class PlanSerializer(serializers.Serializer[Any]):
     prices = PriceSerializer(many=True)
 
 
+class PassSerializer(serializers.Serializer[Any]):
+    """A day pass on sale: paid once, for so many hours from the payment."""
+
+    name = serializers.CharField()
+    description = serializers.CharField()
+    products = serializers.ListField(child=serializers.CharField())
+    price = serializers.CharField(source="slug")
+    amount = serializers.IntegerField(help_text="In minor units of the currency.")
+    currency = serializers.CharField()
+    formatted = serializers.CharField()
+    lasts_hours = serializers.IntegerField()
+    text = serializers.CharField(help_text="Amount and how long it is for, as the reader reads it.")
+
+
+class PresentOnSaleSerializer(serializers.Serializer[Any]):
+    """A gift subscription on sale: paid once, for so many months from its redemption."""
+
+    name = serializers.CharField()
+    description = serializers.CharField()
+    products = serializers.ListField(child=serializers.CharField())
+    price = serializers.CharField(source="slug")
+    amount = serializers.IntegerField(help_text="In minor units of the currency.")
+    currency = serializers.CharField()
+    formatted = serializers.CharField()
+    months = serializers.IntegerField()
+    text = serializers.CharField(help_text="Amount and how long it is for, as the giver reads it.")
+
+
 class PlansSerializer(serializers.Serializer[Any]):
-    """Everything on sale."""
+    """Everything on sale: subscriptions, and beside them what is paid once."""
 
     plans = PlanSerializer(many=True)
     currency = serializers.CharField(
@@ -182,6 +216,8 @@ class PlansSerializer(serializers.Serializer[Any]):
     currencies = serializers.ListField(
         child=serializers.CharField(), help_text="What may be asked for instead, the default first."
     )
+    passes = PassSerializer(many=True)
+    gifts = PresentOnSaleSerializer(many=True, help_text="Bought on the page `/gift-subscription/`.")
 
 
 class CardSerializer(serializers.Serializer[Any]):
@@ -288,11 +324,23 @@ class ReturnSerializer(serializers.Serializer[Any]):
     next_charge = NextChargeSerializer(allow_null=True)
 
 
+class HoldingSerializer(serializers.Serializer[Any]):
+    """Something held without a subscription; it ends by itself and is never charged again."""
+
+    kind = serializers.ChoiceField(choices=[kind.value for kind in holdings.Kind])
+    name = serializers.CharField()
+    products = serializers.ListField(child=serializers.CharField())
+    product_names = serializers.ListField(child=serializers.CharField())
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField()
+
+
 class SubscriptionStateSerializer(serializers.Serializer[Any]):
-    """The subscription that matters most (null for somebody who never had one), and all that are open."""
+    """The subscription that matters most (null for somebody who never had one), all open ones, what else is held."""
 
     subscription = SubscriptionSerializer(allow_null=True)
     subscriptions = SubscriptionSerializer(many=True)
+    holdings = HoldingSerializer(many=True)
 
 
 class InvoiceSerializer(serializers.Serializer[Any]):

@@ -1,4 +1,6 @@
-"""Start a subscription, end it, keep it after all. Each ends in a sync: nothing here grants or takes away by itself.
+"""Start a subscription or buy a day pass; end a subscription, keep it after all.
+
+Each ends in a sync: nothing here grants or takes away by itself.
 
 A purchase is safe when repeated: one open attempt per reader, by constraint, and its key is the idempotency key at
 Stripe, so parallel and double clicks, two tabs and a retry after a timeout all end in one session of one price.
@@ -21,7 +23,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import attempts, calls, catalogue, codes, links, offers, outlook, sync, waiting
+from billing import attempts, calls, catalogue, codes, links, offers, oneoff, outlook, passes, sync, waiting
 from billing.errors import (
     AlreadySubscribed,
     BillingError,
@@ -100,9 +102,10 @@ def start(
     :raises AlreadySubscribed: an open subscription already gives what it unlocks.
     :raises PaymentWaiting: a failed payment of this reader waits for a card, or for the bank's confirmation.
     :raises CurrencyLocked: Stripe charges this reader in another currency.
+    :raises PassRunning: a day pass was asked for, and one of theirs opens the same.
     :raises StripeTrouble: Stripe did not answer in time; the same click may be repeated.
     """
-    wanted = offers.find(price, reader=reader, quantity=quantity)
+    wanted = _on_sale(price, reader=reader, quantity=quantity)
     typed = _code_id(code, wanted, reader=reader, gateway=gateway, now=now)
     wish = Wish(wanted, code=typed, quantity=quantity)
     patience = Patience(settings.CHECKOUT_SECONDS_TO_WAIT)
@@ -129,6 +132,16 @@ def start(
             raise StripeTrouble(_("Checkout could not be opened in time. Please try again."))
 
 
+def _on_sale(slug: str, *, reader: User, quantity: int = 1) -> Price:
+    """Return what is on sale for the reader under that name: a day pass, or the price of a subscription.
+
+    :raises NotOnSale: neither is.
+    :raises CurrencyLocked: Stripe keeps them to another currency.
+    """
+    once = oneoff.find_pass(slug) if quantity == 1 else None
+    return once or offers.find(slug, reader=reader, quantity=quantity)
+
+
 def _code_id(code: str, price: Price, *, reader: User, gateway: Gateway, now: datetime) -> str:
     """Return Stripe's id of the code that a reader typed, if it is good for this price; "" where they typed none."""
     if not code.strip():
@@ -148,7 +161,7 @@ def _learn_why(reader: User, price: Price, *, gateway: Gateway, now: datetime) -
     if customer is not None:
         waiting.for_sync(customer.pk, gateway=gateway, now=now)
     catalogue.refresh(gateway=gateway)
-    known = offers.find(price.slug, reader=reader)
+    known = _on_sale(price.slug, reader=reader)
     if known.pk != price.pk or known.intro != price.intro:
         raise NotOnSale(_("This offer has just changed. Please look again."))
 
@@ -335,6 +348,8 @@ def refuse_second_purchase(reader: User, wanted: Price, *, return_url: str, now:
         resumable = any(state.can_resume and {*state.products} & {*wanted.plan.unlocks} for state in states)
         remedies = ({"kind": "resume", "url": links.account()},) if resumable else ()
         raise AlreadySubscribed(_("You already subscribe to this."), remedies=remedies)
+    if wanted.lasts_hours:
+        passes.refuse_second(reader, wanted, now=now)
 
 
 def refuse_while_unpaid(states: Iterable[Outlook], *, return_url: str) -> None:
@@ -442,13 +457,25 @@ def _claim(attempt: CheckoutAttempt, *, now: datetime) -> bool:
 def _open_session(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> CheckoutSnapshot:
     reader = attempt.reader
     customer = ensure_customer(reader, gateway=gateway, now=now)
+    back = {
+        "return_url": links.back_from_checkout(attempt=attempt.key),
+        "cancel_url": links.back_to_plans(attempt=attempt.key),
+    }
     try:
+        if attempt.price.lasts_hours:
+            return gateway.start_payment(
+                customer=customer.stripe_id,
+                price=attempt.price.stripe_id,
+                promise=passes.promise(attempt.price, reader=reader),
+                reader=reader.public_id,
+                key=attempt.key,
+                **back,
+            )
         return gateway.start_checkout(
             customer=customer.stripe_id,
             price=attempt.price.stripe_id,
             reader=reader.public_id,
-            return_url=links.back_from_checkout(attempt=attempt.key),
-            cancel_url=links.back_to_plans(attempt=attempt.key),
+            **back,
             key=attempt.key,
             beginning=offers.beginning(reader, attempt.price, code=attempt.code),
             quantity=attempt.quantity,
@@ -468,7 +495,7 @@ def _explain_currency(attempt: CheckoutAttempt) -> None:
     :raises CurrencyLocked: the reader is charged in another one.
     """
     customer = customer_of(attempt.reader)
-    if customer is None:
+    if customer is None or attempt.price.lasts_hours:  # what is paid once may be in any
         return
     charged = customer.subscriptions.exclude(status=Status.CANCELED).exclude(currency="")
     currency = customer.currency or charged.values_list("currency", flat=True).first()

@@ -19,7 +19,19 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from accounts.models import User
-from billing import addresses, advice, alerts, dunning, lifecycle, mirror, returns, seats, withdrawal, words
+from billing import (
+    addresses,
+    advice,
+    alerts,
+    dunning,
+    lifecycle,
+    mirror,
+    passes,
+    returns,
+    seats,
+    withdrawal,
+    words,
+)
 from billing.errors import BillingError, OtherMode, StripeGone
 from billing.gateway import Gateway
 from billing.models import Customer, OpenProduct, Plan, Subscription
@@ -165,6 +177,7 @@ def _write(
         _restate_entitlements(ours, ours.reader, picture, now=now)
         seats.restate(ours.reader, now=now)
         bought_twice = _restate_open_products(ours.reader)
+        passes.restate(ours, ours.reader, picture.payments, now=now)
     else:
         bought_twice = {}
     dunning.tell(ours, now=now)

@@ -11,8 +11,19 @@ from collections.abc import Callable, Iterable
 from celery import shared_task
 
 from accounts import clock
-from billing import comparison, deadline, dunning, gateway, inbox, leftovers, reconciliation, sync
-from billing.models import Customer
+from billing import (
+    comparison,
+    deadline,
+    dunning,
+    gateway,
+    inbox,
+    leftovers,
+    presents,
+    reconciliation,
+    redeeming,
+    sync,
+)
+from billing.models import Customer, Present
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +118,30 @@ def notify_expiring_cards() -> None:
         customers.iterator(),
         lambda pk: dunning.remind(Customer.objects.select_related("reader").get(pk=pk), now=moment),
     )
+
+
+@shared_task(name="billing.look_after_presents")
+def look_after_presents() -> None:
+    """Learn what was paid or given back, finish refunds and notes, tell recipients whose day has come."""
+    moment = clock.now()
+    due = Present.objects.to_send(at=moment).values_list("pk", flat=True)[:_BATCH]
+    _each(list(due), lambda pk: presents.send(Present.objects.get(pk=pk), now=moment))
+    _each(list(Present.objects.to_give_back().values_list("pk", flat=True)[:_BATCH]), _give_back)
+    _each(list(Present.objects.to_note().values_list("pk", flat=True)[:_BATCH]), _note)
+    _each(reconciliation.presents_unseen(now=moment, limit=_BATCH), _look_at_present)
+    presents.forget_unpaid(now=moment)
+
+
+def _give_back(pk: int) -> None:
+    presents.give_back(Present.objects.get(pk=pk), gateway=gateway.default(), now=clock.now())
+
+
+def _note(pk: int) -> None:
+    redeeming.note(Present.objects.get(pk=pk), gateway=gateway.default(), now=clock.now())
+
+
+def _look_at_present(pk: int) -> None:
+    presents.look(Present.objects.get(pk=pk), gateway=gateway.default(), now=clock.now())
 
 
 def _each(ids: Iterable[int], act: Callable[[int], object]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.views import api, changes, fix, groups, groups_api, invoices, pages, returns, webhook
+from billing.views import api, changes, fix, groups, groups_api, invoices, pages, presents, returns, webhook
 
 app_name = "billing"
 
@@ -17,6 +17,7 @@ urlpatterns = [
     path("api/v1/subscription/change", changes.ChangeView.as_view(), name="api-change"),
     path("api/v1/subscription/pause", changes.PauseView.as_view(), name="api-pause"),
     path("api/v1/subscription/return", returns.ReturnView.as_view(), name="api-return"),
+    path("api/v1/gift-subscriptions/redeem", api.RedeemView.as_view(), name="api-redeem"),
     path("api/v1/card", api.CardView.as_view(), name="api-card"),
     path("api/v1/invoices", api.InvoicesView.as_view(), name="api-invoices"),
     path("api/v1/group", groups_api.GroupView.as_view(), name="api-group"),
@@ -45,5 +46,8 @@ urlpatterns = [
     path("account/group/remove/", groups.remove, name="group-remove"),
     path("account/group/leave/", groups.leave, name="leave"),
     path("account/group/join/<str:token>/", groups.join, name="join"),
+    path("account/redeem/", presents.redeem, name="redeem"),
+    path("gift-subscription/", presents.give, name="give"),
+    path("gift-subscription/<str:key>/", presents.show, name="present"),
     path("account/confirm-payment/", pages.confirm_payment, name="confirm-payment"),
 ]

@@ -138,6 +138,27 @@ def beginning(first: str, first_price: str, price: str, *, duration: str, months
     return _("%(first_price)s instead of %(price)s") % slots
 
 
+def once(amount: int, *, currency: str, hours: int) -> str:
+    """Return an amount with how long it is for, for example `€2.50 for 24 hours`."""
+    days, rest = divmod(hours, 24)
+    text = money.text(amount, currency=currency)
+    if days > 1 and not rest:
+        return ngettext("%(amount)s for %(count)s day", "%(amount)s for %(count)s days", days) % _slots(
+            text, days
+        )
+    return ngettext("%(amount)s for %(count)s hour", "%(amount)s for %(count)s hours", hours) % _slots(
+        text, hours
+    )
+
+
+def months(amount: int, *, currency: str, count: int) -> str:
+    """Return an amount with how many months it is for, for example `€59.00 for 6 months`."""
+    text = money.text(amount, currency=currency)
+    return ngettext("%(amount)s for %(count)s month", "%(amount)s for %(count)s months", count) % _slots(
+        text, count
+    )
+
+
 def _per_day(amount: str, count: int) -> str:
     return ngettext("%(amount)s a day", "%(amount)s every %(count)s days", count) % _slots(amount, count)
 

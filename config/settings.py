@@ -82,6 +82,10 @@ ALERTS_TO = env.addresses("ALERTS_TO")
 STRIPE_TAX = env.flag("STRIPE_TAX")
 # So often a second a comparison asks Stripe: its limit (100 in live mode) is shared with those who are buying.
 RECONCILE_CALLS_PER_SECOND = env.number("RECONCILE_CALLS_PER_SECOND", default=50, least=1)
+# For how long staff may give a reader free access, counted from now.
+COMP_LONGEST = timedelta(days=env.number("COMP_LONGEST_DAYS", default=366, least=1, most=3660))
+# When the code of a gift subscription runs out: with the end of so many calendar years after the purchase. 0: never.
+GIFT_CODE_YEARS = env.number("GIFT_CODE_YEARS", default=0, most=50)
 # How many articles a subscriber may give away in a calendar month (0: none), for how long, and to how many each.
 GIFTS_PER_MONTH = env.number("GIFTS_PER_MONTH", default=10, most=100)
 GIFT_TIME = timedelta(days=env.number("GIFT_DAYS", default=14, least=1, most=90))
@@ -443,6 +447,7 @@ CELERY_BEAT_SCHEDULE = {
     "look at the customers not seen for longest": {"task": "billing.sweep_stale", "schedule": 3600.0},
     "refresh the catalogue": {"task": "billing.refresh_catalogue", "schedule": 3600.0},
     "compare everything with Stripe": {"task": "billing.reconcile", "schedule": crontab(hour=3, minute=17)},
+    "look after gift subscriptions": {"task": "billing.look_after_presents", "schedule": 900.0},
     "tell readers of cards that expire": {
         "task": "billing.notify_expiring_cards",
         "schedule": crontab(hour=9, minute=5),

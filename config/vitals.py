@@ -179,7 +179,7 @@ def _equality(now: datetime) -> Vital:
     if found.at is None:
         return Vital("comparison", "never made", do="manage.py reconcile", figures={"at": None})
     text = f"{found.equal} of {found.checked} equal to Stripe {_ago(found.at, now=now)}, {found.repaired} repaired"
-    text += f"; {found.returns_equal} of {found.returns_checked} refunds and disputes"
+    text += f"; {found.returns_equal} of {found.returns_checked} payments, refunds and disputes"
     do = ""
     if found.at < now - _COMPARED_EVERY:
         do = "see why schedule makes none, then: manage.py reconcile"

@@ -5,6 +5,6 @@ Whatever belongs together is linked both ways: reader, customer, subscription, i
 
 from __future__ import annotations
 
-from billing.admin import books, contracts, groups, records, returns, sale
+from billing.admin import books, contracts, groups, held, records, returns, sale
 
-__all__ = ["books", "contracts", "groups", "records", "returns", "sale"]
+__all__ = ["books", "contracts", "groups", "held", "records", "returns", "sale"]

@@ -98,7 +98,7 @@ class ReconcileRunAdmin(MirrorAdmin):
             "moment": f"{run.started_at:%Y-%m-%d %H:%M} UTC",
         }
 
-    @admin.display(description=gettext_lazy("refunds, disputes, warnings"))
+    @admin.display(description=gettext_lazy("payments made once, refunds, disputes, warnings"))
     def returns(self, run: ReconcileRun) -> str:
         """Say the same of what went back."""
         return _("%(equal)s of %(checked)s equal") % {

@@ -68,6 +68,8 @@ class PriceAdmin(MirrorAdmin):
         "interval_count",
         "interval",
         "trial_days",
+        "lasts_hours",
+        "gift_months",
         "active",
         "stripe_id",
     )

@@ -10,11 +10,6 @@ from typing import Any
 import stripe
 from stripe._v1_services import V1Services
 from stripe.params import SubscriptionListParams, SubscriptionUpdateParams
-from stripe.params.checkout import (
-    SessionCreateParams,
-    SessionCreateParamsLineItem,
-    SessionCreateParamsSubscriptionData,
-)
 
 from billing import snapshots
 from billing.errors import CardRefused, StripeGone, StripeRefused
@@ -24,13 +19,13 @@ from billing.gateway.contracts import Contracts
 from billing.gateway.goods import StripeGoods
 from billing.gateway.http import RETRIES, PatientClient
 from billing.gateway.lines import InvoiceLines
-from billing.gateway.port import AS_IT_GOES_ON, Beginning, Delivery, NextCharge
+from billing.gateway.port import Delivery, NextCharge
 from billing.gateway.refusals import translated
+from billing.gateway.sessions import HostedSessions
 from billing.gateway.unpacking import PAGE as _PAGE
 from billing.gateway.unpacking import plain as _plain
 from billing.snapshots import (
     CardSnapshot,
-    CheckoutSnapshot,
     CustomerPicture,
     CustomerSnapshot,
     InvoiceSnapshot,
@@ -42,10 +37,11 @@ from billing.snapshots import (
 logger = logging.getLogger(__name__)
 
 _CHARGED = (Status.TRIALING, Status.ACTIVE)
+_REFUNDED_ALREADY = "charge_already_refunded"
 _NO_NEXT_INVOICE = "invoice_upcoming_none"
 
 
-class StripeGateway(ChargeCalls, StripeGoods, Contracts):
+class StripeGateway(ChargeCalls, HostedSessions, StripeGoods, Contracts):
     """Billing's `Gateway` over Stripe's API; see there for what each call promises."""
 
     _v1: V1Services
@@ -82,7 +78,7 @@ class StripeGateway(ChargeCalls, StripeGoods, Contracts):
         theirs = self.customer(customer)
         if theirs.deleted:
             return self._picture_of_deleted(theirs)
-        charges = tuple(self._charges_of(customer))
+        charges, payments = self._taken_from(customer)
         subscriptions = tuple(self._subscriptions({"customer": customer}))
         return CustomerPicture(
             customer=theirs,
@@ -92,6 +88,7 @@ class StripeGateway(ChargeCalls, StripeGoods, Contracts):
             charges=charges,
             disputes=tuple(self._disputes_of(charges)),
             next_amounts=self._next_amounts(subscriptions),
+            payments=payments,
         )
 
     def customer(self, customer: str) -> CustomerSnapshot:
@@ -121,12 +118,6 @@ class StripeGateway(ChargeCalls, StripeGoods, Contracts):
         with translated():
             listing = self._v1.prices.list({"limit": _PAGE, "expand": ["data.product"]})
             return tuple(snapshots.price(_plain(row)) for row in listing.auto_paging_iter())
-
-    def checkout(self, session: str) -> CheckoutSnapshot:
-        """Look at a hosted session again."""
-        with translated():
-            found = self._v1.checkout.sessions.retrieve(session, {"expand": ["setup_intent"]})
-        return snapshots.checkout(_plain(found))
 
     def next_charge(self, *, subscription: str) -> NextCharge | None:
         """Ask what will be charged next; None where nothing will."""
@@ -187,89 +178,6 @@ class StripeGateway(ChargeCalls, StripeGoods, Contracts):
         except StripeGone:
             return
 
-    def start_checkout(
-        self,
-        *,
-        customer: str,
-        price: str,
-        reader: str,
-        return_url: str,
-        cancel_url: str,
-        key: str,
-        beginning: Beginning = AS_IT_GOES_ON,
-        quantity: int = 1,
-        most: int = 1,
-    ) -> CheckoutSnapshot:
-        """Open a hosted Checkout for a subscription. `price` is Stripe's id."""
-        line: SessionCreateParamsLineItem = {"price": price, "quantity": quantity}
-        if most > 1:
-            line["adjustable_quantity"] = {"enabled": True, "minimum": 1, "maximum": most}
-        params: SessionCreateParams = {
-            "mode": "subscription",
-            "customer": customer,
-            "client_reference_id": reader,
-            "line_items": [line],
-            "subscription_data": _contract(beginning, reader=reader),
-            "metadata": {"reader_id": reader, "purpose": "subscribe"},
-            "success_url": return_url,
-            "cancel_url": cancel_url,
-        }
-        if self._with_tax:
-            # What Checkout asks for is kept with the customer: renewals are taxed by it.
-            params["automatic_tax"] = {"enabled": True}
-            params["tax_id_collection"] = {"enabled": True}
-            params["customer_update"] = {"address": "auto", "name": "auto"}
-        if beginning.trial_days and not beginning.trial_needs_card:
-            params["payment_method_collection"] = "if_required"
-        # Stripe takes a discount, or asks for a code, never both.
-        if beginning.code:
-            params["discounts"] = [{"promotion_code": beginning.code}]
-        elif beginning.coupon:
-            params["discounts"] = [{"coupon": beginning.coupon}]
-        elif beginning.asks_for_code:
-            params["allow_promotion_codes"] = True
-        return self._start_session(params, key=key)
-
-    def start_card_form(
-        self,
-        *,
-        customer: str,
-        currency: str,
-        reader: str,
-        return_url: str,
-        cancel_url: str,
-        key: str,
-        purpose: str = "card",
-    ) -> CheckoutSnapshot:
-        """Open a hosted form that stores a card for later charges."""
-        return self._start_session(
-            {
-                "mode": "setup",
-                # Without it Stripe cannot tell which means of payment to offer.
-                "currency": currency,
-                "customer": customer,
-                "client_reference_id": reader,
-                "metadata": {"reader_id": reader, "purpose": purpose},
-                "success_url": return_url,
-                "cancel_url": cancel_url,
-            },
-            key=key,
-        )
-
-    def expire_checkout(self, session: str, *, key: str) -> CheckoutSnapshot:
-        """Close an open session; one already complete or expired is returned as it is."""
-        try:
-            with translated():
-                self._v1.checkout.sessions.expire(session, {}, {"idempotency_key": key})
-        except StripeGone:
-            raise
-        except StripeRefused:
-            found = self.checkout(session)
-            if found.status == "open":
-                raise
-            return found
-        return self.checkout(session)
-
     def use_card(self, *, customer: str, card: str, subscriptions: tuple[str, ...], key: str) -> None:
         """Make a card the default of the customer and of these subscriptions; one that ended meanwhile is left."""
         with translated():
@@ -306,6 +214,20 @@ class StripeGateway(ChargeCalls, StripeGoods, Contracts):
                 raise
             return found
         return snapshots.invoice(_plain(paid))
+
+    def refund_payment(self, *, payment: str, key: str) -> None:
+        """Give a payment back wholly; one given back already is left as it is."""
+        try:
+            with translated():
+                self._v1.refunds.create({"payment_intent": payment}, {"idempotency_key": key})
+        except StripeRefused as refusal:
+            if refusal.code != _REFUNDED_ALREADY:
+                raise
+
+    def note_on_payment(self, *, payment: str, note: dict[str, str], key: str) -> None:
+        """Write something on a payment, beside what it bears already."""
+        with translated():
+            self._v1.payment_intents.update(payment, {"metadata": note}, {"idempotency_key": key})
 
     def void_invoice(self, *, invoice: str, key: str) -> None:
         """Declare that an open invoice is owed no more; one that is not open any more is left as it is."""
@@ -346,21 +268,16 @@ class StripeGateway(ChargeCalls, StripeGoods, Contracts):
 
     # How
 
-    def _start_session(self, params: SessionCreateParams, *, key: str) -> CheckoutSnapshot:
-        params["ui_mode"] = "hosted_page"
-        with translated():
-            made = self._v1.checkout.sessions.create(params, {"idempotency_key": key})
-        return snapshots.checkout(_plain(made))
-
     def _picture_of_deleted(self, theirs: CustomerSnapshot) -> CustomerPicture:
         try:
-            charges = tuple(self._charges_of(theirs.id))
+            charges, payments = self._taken_from(theirs.id)
             return CustomerPicture(
                 customer=theirs,
                 subscriptions=tuple(self._subscriptions({"customer": theirs.id})),
                 invoices=tuple(self._invoices(theirs.id)),
                 charges=charges,
                 disputes=tuple(self._disputes_of(charges)),
+                payments=payments,
             )
         except StripeGone:
             return CustomerPicture(customer=theirs)
@@ -441,12 +358,3 @@ class StripeGateway(ChargeCalls, StripeGoods, Contracts):
             "setup_intent": self._v1.setup_intents.retrieve,
             "subscription": self._v1.subscriptions.retrieve,
         }
-
-
-def _contract(beginning: Beginning, *, reader: str) -> SessionCreateParamsSubscriptionData:
-    contract: SessionCreateParamsSubscriptionData = {"metadata": {"reader_id": reader}}
-    if beginning.trial_days:
-        contract["trial_period_days"] = beginning.trial_days
-        if not beginning.trial_needs_card:
-            contract["trial_settings"] = {"end_behavior": {"missing_payment_method": "cancel"}}
-    return contract

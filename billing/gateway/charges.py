@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from stripe import V1Services
 from stripe.params import DisputeListParams, RefundListParams
@@ -11,7 +12,16 @@ from stripe.params import DisputeListParams, RefundListParams
 from billing import snapshots
 from billing.gateway.refusals import translated
 from billing.gateway.unpacking import PAGE, plain
-from billing.snapshots import Access, ChargeSnapshot, DisputeSnapshot, RefundSnapshot, WarningSnapshot
+from billing.snapshots import (
+    Access,
+    ChargeSnapshot,
+    DisputeSnapshot,
+    PaymentSnapshot,
+    RefundSnapshot,
+    WarningSnapshot,
+)
+
+_WHOLE_CHARGE = ["data.refunds", "data.payment_intent"]
 
 
 class ChargeCalls:
@@ -55,18 +65,22 @@ class ChargeCalls:
         with translated():
             return snapshots.warning(plain(self._v1.radar.early_fraud_warnings.retrieve(warning)))
 
-    def _charges_of(self, customer: str) -> Iterator[ChargeSnapshot]:
-        """Walk what a customer paid, with all refunds: one call, and one more for a charge refunded very often."""
+    def _taken_from(self, customer: str) -> tuple[tuple[ChargeSnapshot, ...], tuple[PaymentSnapshot, ...]]:
+        """Fetch what a customer paid, with all refunds, and which payments were for something sold once.
+
+        One call, and one more for a charge refunded very often.
+        """
         with translated():
-            listing = self._v1.charges.list({"customer": customer, "limit": PAGE, "expand": ["data.refunds"]})
-            for row in listing.auto_paging_iter():
-                data = plain(row)
-                if data["status"] != "succeeded" or not data["captured"]:
-                    continue
-                found = snapshots.charge(data)
-                if (data.get("refunds") or {}).get("has_more"):
-                    found = replace(found, refunds=tuple(self._refunds({"charge": found.id})))
-                yield found
+            listing = self._v1.charges.list({"customer": customer, "limit": PAGE, "expand": _WHOLE_CHARGE})
+            rows = [plain(row) for row in listing.auto_paging_iter()]
+        charges = tuple(self._charge(row) for row in rows if row["status"] == "succeeded" and row["captured"])
+        return charges, tuple(payment for row in rows for payment in _sold_once(row))
+
+    def _charge(self, data: dict[str, Any]) -> ChargeSnapshot:
+        found = snapshots.charge(data)
+        if (data.get("refunds") or {}).get("has_more"):
+            return replace(found, refunds=tuple(self._refunds({"charge": found.id})))
+        return found
 
     def _disputes_of(self, charges: Iterable[ChargeSnapshot]) -> Iterator[DisputeSnapshot]:
         """Walk the disputes of these charges: a charge says whether it has one, so most cost no call."""
@@ -83,3 +97,12 @@ class ChargeCalls:
         with translated():
             for row in self._v1.disputes.list(narrowed | {"limit": PAGE}).auto_paging_iter():
                 yield snapshots.dispute(plain(row))
+
+
+def _sold_once(charge: dict[str, Any]) -> Iterator[PaymentSnapshot]:
+    """Yield the payment that a charge is the last try of, where it says what for; those of invoices say nothing."""
+    intent = charge.get("payment_intent")
+    if isinstance(intent, dict) and snapshots.id_of(intent.get("latest_charge")) == charge["id"]:
+        payment = snapshots.payment({**intent, "latest_charge": charge})
+        if payment.purpose:
+            yield payment

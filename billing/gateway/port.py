@@ -70,7 +70,7 @@ class Gateway(Goods, Protocol):
         ...
 
     def picture(self, customer: str) -> CustomerPicture:
-        """Fetch a customer with all subscriptions, invoices, cards, and payments with what was given back of them.
+        """Fetch a customer with all subscriptions, invoices, cards, and payments: what for, and what of them went back.
 
         A deleted customer is no error.
 
@@ -124,6 +124,24 @@ class Gateway(Goods, Protocol):
         """
         ...
 
+    def start_payment(
+        self,
+        *,
+        price: str,
+        promise: dict[str, str],
+        return_url: str,
+        cancel_url: str,
+        key: str,
+        customer: str | None = None,
+        reader: str | None = None,
+        email: str = "",
+    ) -> CheckoutSnapshot:
+        """Open a hosted Checkout for something paid once, by a customer or by whoever has that address.
+
+        The payment will bear the `promise`: what is owed for it, whatever becomes of the price later.
+        """
+        ...
+
     def start_card_form(
         self,
         *,
@@ -157,12 +175,24 @@ class Gateway(Goods, Protocol):
         """
         ...
 
+    def refund_payment(self, *, payment: str, key: str) -> None:
+        """Give a payment back wholly; one given back already is left as it is."""
+        ...
+
+    def note_on_payment(self, *, payment: str, note: dict[str, str], key: str) -> None:
+        """Write something on a payment, beside what it bears already."""
+        ...
+
     def void_invoice(self, *, invoice: str, key: str) -> None:
         """Declare that an open invoice is owed no more; one that is not open any more is left as it is."""
         ...
 
     def refund(self, *, charge: str, amount: int, order: str, access: Access, key: str) -> RefundSnapshot:
         """Give back so much of a charge. `order` and `access` are written on it, and come back with each look."""
+        ...
+
+    def sales(self, *, after: str = "") -> Iterator[CheckoutSnapshot]:
+        """Walk all completed sessions of the account in which something was paid once, newest first."""
         ...
 
     def refunds(self, *, after: str = "") -> Iterator[RefundSnapshot]:

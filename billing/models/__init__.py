@@ -14,6 +14,7 @@ from billing.models.contracts import (
     SubscriptionItem,
 )
 from billing.models.groups import Seat, SeatQuerySet
+from billing.models.held import Comp, DayPass, Present
 from billing.models.records import CheckoutAttempt, Cursor, OutboundCall, ReconcileRun, StripeEvent
 from billing.models.returns import Alert, Dispute, Refund, RefundOrder
 from billing.models.sale import Plan, Price
@@ -23,14 +24,17 @@ __all__ = [
     "Alert",
     "BilledTime",
     "CheckoutAttempt",
+    "Comp",
     "Cursor",
     "Customer",
+    "DayPass",
     "Dispute",
     "Invoice",
     "OpenProduct",
     "OutboundCall",
     "PaymentMethod",
     "Plan",
+    "Present",
     "Price",
     "ReconcileRun",
     "Refund",

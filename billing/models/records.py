@@ -173,7 +173,9 @@ class ReconcileRun(models.Model):
     checked = models.PositiveIntegerField(default=0)
     equal = models.PositiveIntegerField(default=0)
     repaired = models.PositiveIntegerField(default=0)
-    returns_checked = models.PositiveIntegerField(default=0, help_text=_("Refunds, disputes and warnings."))
+    returns_checked = models.PositiveIntegerField(
+        default=0, help_text=_("Payments made once, refunds, disputes, warnings.")
+    )
     returns_equal = models.PositiveIntegerField(default=0)
     drift = models.JSONField(default=list, help_text=_("What differed, one line each."))
 

@@ -46,7 +46,7 @@ class Price(models.Model):
     active = models.BooleanField(default=True)
     unit_amount = models.BigIntegerField(null=True)
     currency = models.CharField(max_length=3)
-    interval = models.CharField(max_length=10)
+    interval = models.CharField(max_length=10, blank=True, help_text=_("Empty: paid once."))
     interval_count = models.PositiveSmallIntegerField(default=1)
     trial_days = models.PositiveSmallIntegerField(default=0)
     tax_behavior = models.CharField(max_length=20, blank=True, help_text=_("Stripe's word."))
@@ -59,12 +59,24 @@ class Price(models.Model):
     intro_months = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text=_("Empty: the first payment only.")
     )
+    lasts_hours = models.PositiveIntegerField(
+        default=0, help_text=_("A day pass: paid once, for so many hours from the payment.")
+    )
+    gift_months = models.PositiveSmallIntegerField(
+        default=0, help_text=_("A gift subscription: paid once, for so many months from its redemption.")
+    )
 
     class Meta:
         ordering = ("plan", "unit_amount")
         constraints = [
             models.UniqueConstraint(
                 fields=("slug",), condition=Q(active=True) & ~Q(slug=""), name="price_slug_names_one_on_sale"
+            ),
+            models.CheckConstraint(
+                condition=Q(lasts_hours=0, gift_months=0)
+                | Q(interval="", lasts_hours=0)
+                | Q(interval="", gift_months=0),
+                name="price_is_sold_in_one_way",
             ),
         ]
 
@@ -74,6 +86,10 @@ class Price(models.Model):
     @property
     def text(self) -> str:
         """The amount and how often it is charged, in the active language."""
+        if self.lasts_hours:
+            return words.once(self.unit_amount or 0, currency=self.currency, hours=self.lasts_hours)
+        if self.gift_months:
+            return words.months(self.unit_amount or 0, currency=self.currency, count=self.gift_months)
         return words.price(
             self.unit_amount or 0, currency=self.currency, interval=self.interval, count=self.interval_count
         )

@@ -42,7 +42,7 @@ def _typed_card(request: Request) -> _Card:
 
 
 class CheckoutPages:
-    """Serves `/c/pay/<session>` and `/i/<invoice>`, both to look at and to submit."""
+    """Serves `/c/pay/<session>` and `/i/<invoice>`, to look at and to submit, and `/receipts/<charge>`."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
@@ -57,6 +57,8 @@ class CheckoutPages:
                 return self._session(request, self._world.store.find("checkout.session", steps[2]))
             if steps[0] == "i" and len(steps) == 2:
                 return self._invoice(request, self._world.store.find("invoice", steps[1]))
+            if steps[0] == "receipts" and len(steps) == 2:
+                return _receipt(self._world.store.find("charge", steps[1]))
         return _message("Nothing here", "The sandbox has no such page.", status=404)
 
     def _session(self, request: Request, session: Obj | None) -> Response:
@@ -217,6 +219,15 @@ class CheckoutPages:
             ],
             cards=cards.CARDS,
         )
+
+
+def _receipt(charge: Obj | None) -> Response:
+    if charge is None or not charge["paid"]:
+        return _message("Something went wrong", "There is no such receipt.", status=404)
+    amount = html.money(charge["amount"], charge["currency"])
+    back = html.money(charge["amount_refunded"], charge["currency"])
+    text = f"{amount} was paid." + (f" {back} was refunded." if charge["amount_refunded"] else "")
+    return _message("Receipt", text)
 
 
 def _success_url(session: Obj) -> str:

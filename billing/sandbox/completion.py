@@ -132,6 +132,7 @@ def _finish_payment(world: World, session: Obj, method: Obj) -> None:
         description=data.get("description"),
         metadata=data.get("metadata"),
         setup_future_usage=data.get("setup_future_usage"),
+        receipt_email=data.get("receipt_email"),
     )
     if session["customer"] and data.get("setup_future_usage"):
         attach_to(world, method, session["customer"], set_up=True)

@@ -7,7 +7,7 @@ from typing import Any
 from . import cards, disputes
 from .cards import Answer, Decline
 from .errors import ApiError
-from .params import Params
+from .params import Params, merged_metadata
 from .payment_methods import attach_to, card_error, card_of, usable_payment_method
 from .rendering import included, listing, show
 from .routes import PAGED, route
@@ -38,6 +38,7 @@ def new_intent(
     description: str | None = None,
     metadata: dict[str, str] | None = None,
     setup_future_usage: str | None = None,
+    receipt_email: str | None = None,
 ) -> Obj:
     """Keep a new payment intent that waits for a card."""
     identifier = world.ids.new("pi")
@@ -71,7 +72,7 @@ def new_intent(
             "payment_method_options": None,
             "payment_method_types": ["card"],
             "processing": None,
-            "receipt_email": None,
+            "receipt_email": receipt_email,
             "review": None,
             "setup_future_usage": setup_future_usage,
             "shipping": None,
@@ -150,9 +151,10 @@ def payment_error(world: World, decline: Decline, *, method: Obj | None, charge:
 def _new_charge(world: World, intent: Obj, method: Obj, decline: Decline | None) -> Obj:
     card = method["card"]
     amount = intent["amount"]
+    identifier = world.ids.new("ch")
     return world.store.add(
         {
-            "id": world.ids.new("ch"),
+            "id": identifier,
             "object": "charge",
             "amount": amount,
             "amount_captured": 0 if decline else amount,
@@ -199,9 +201,9 @@ def _new_charge(world: World, intent: Obj, method: Obj, decline: Decline | None)
                     "wallet": None,
                 },
             },
-            "receipt_email": None,
+            "receipt_email": intent["receipt_email"],
             "receipt_number": None,
-            "receipt_url": None,
+            "receipt_url": None if decline else f"{world.policy.public_url}/receipts/{identifier}",
             "refunded": False,
             "review": None,
             "shipping": None,
@@ -300,6 +302,13 @@ def create_intent(world: World, params: Params) -> Obj:
     return intent
 
 
+def update_intent(world: World, params: Params, intent: str) -> Obj:
+    found = world.store.get("payment_intent", intent)
+    found["metadata"] = merged_metadata(found["metadata"], params.get("metadata"))
+    world.store.touch()
+    return found
+
+
 def confirm_intent(world: World, params: Params, intent: str) -> Obj:
     """Charge a payment intent.
 
@@ -367,6 +376,12 @@ ROUTES = (
         understood=f"{PAGED} customer created",
     ),
     route("GET /v1/payment_intents/<intent>", retrieve_intent, schema="PaymentIntentRetrieveParams"),
+    route(
+        "POST /v1/payment_intents/<intent>",
+        update_intent,
+        schema="PaymentIntentUpdateParams",
+        understood="metadata",
+    ),
     route(
         "POST /v1/payment_intents/<intent>/confirm",
         confirm_intent,

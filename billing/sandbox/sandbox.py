@@ -43,7 +43,7 @@ class Sandbox(Machine):
         match name:
             case "v1":
                 return self._api.answer
-            case "c" | "i":
+            case "c" | "i" | "receipts":
                 return self._pages.answer
             case "_control":
                 return self._control.answer

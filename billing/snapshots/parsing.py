@@ -20,6 +20,7 @@ from billing.snapshots.values import (
     EventSnapshot,
     InvoiceSnapshot,
     ItemSnapshot,
+    PaymentSnapshot,
     PreviewSnapshot,
     PriceSnapshot,
     Status,
@@ -207,6 +208,7 @@ def price(data: Mapping[str, Any]) -> PriceSnapshot:
     product = data["product"] if isinstance(data["product"], Mapping) else {"id": data["product"]}
     metadata = product.get("metadata") or {}
     own = data.get("metadata") or {}
+    sold_once = {} if recurring else {**metadata, **own}
     return PriceSnapshot(
         id=data["id"],
         slug=data.get("lookup_key") or "",
@@ -227,12 +229,43 @@ def price(data: Mapping[str, Any]) -> PriceSnapshot:
         livemode=bool(data.get("livemode")),
         tax_behavior=data.get("tax_behavior") or "",
         seats=_seats(metadata.get("seats")),
+        lasts_hours=_count(sold_once.get("lasts_hours")),
+        gift_months=0
+        if _count(sold_once.get("lasts_hours"))
+        else _count(sold_once.get("gift_months"), most=120),
+    )
+
+
+def payment(data: Mapping[str, Any]) -> PaymentSnapshot:
+    """Read a payment intent whose latest charge is expanded; what was promised for it is in our metadata."""
+    promise = data.get("metadata") or {}
+    charge = data.get("latest_charge")
+    found: Mapping[str, Any] = charge if isinstance(charge, Mapping) else {}
+    return PaymentSnapshot(
+        id=data["id"],
+        customer=id_of(data.get("customer")),
+        status=data["status"],
+        amount=data["amount"],
+        currency=data["currency"],
+        paid_at=moment(found["created"]) if found.get("paid") else None,
+        refunded=bool(found.get("refunded")),
+        charge=id_of(charge),
+        receipt_url=found.get("receipt_url") or "",
+        purpose=promise.get("purpose") or "",
+        price=promise.get("price") or "",
+        unlocks=words_of(promise.get("unlocks")),
+        lasts_hours=_count(promise.get("lasts_hours")),
+        gift_months=_count(promise.get("gift_months"), most=120),
+        present=promise.get("present") or "",
+        redeemed_by=promise.get("redeemed_by") or "",
+        redeemed_at=_noted(promise.get("redeemed_at")),
+        begins_at=_noted(promise.get("begins_at")),
     )
 
 
 def checkout(data: Mapping[str, Any]) -> CheckoutSnapshot:
     """Read a hosted session; the stored card is known where `setup_intent` is expanded."""
-    setup = data.get("setup_intent")
+    setup, intent = data.get("setup_intent"), data.get("payment_intent")
     return CheckoutSnapshot(
         id=data["id"],
         mode=data["mode"],
@@ -242,8 +275,11 @@ def checkout(data: Mapping[str, Any]) -> CheckoutSnapshot:
         subscription=id_of(data.get("subscription")),
         card=id_of(setup.get("payment_method")) if isinstance(setup, Mapping) else None,
         reader=data.get("client_reference_id"),
+        created_at=moment(data["created"]),
         expires_at=moment(data["expires_at"]),
         purpose=(data.get("metadata") or {}).get("purpose") or "",
+        email=(data.get("customer_details") or {}).get("email") or "",
+        payment=payment(intent) if isinstance(intent, Mapping) else None,
     )
 
 
@@ -349,6 +385,17 @@ def _seats(written: object) -> int | None:
     if written in (None, ""):
         return 0
     return int(written) if isinstance(written, str) and _SEATS.fullmatch(written) else None
+
+
+def _noted(word: object) -> datetime | None:
+    """Read a moment that we wrote into metadata; None where it is none."""
+    return moment(int(word)) if isinstance(word, str) and re.fullmatch(r"[0-9]{10}", word) else None
+
+
+def _count(word: object, *, most: int = 24 * 366) -> int:
+    """Read a number that somebody typed into metadata; what is none, or makes no sense, is 0."""
+    number = int(word) if isinstance(word, str) and re.fullmatch(r"[0-9]{1,5}", word) else 0
+    return number if number <= most else 0
 
 
 def _is_automatic(data: Mapping[str, Any]) -> bool:

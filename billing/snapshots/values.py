@@ -199,6 +199,35 @@ class CustomerSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentSnapshot:
+    """A payment made once, with what was promised for it when it was made."""
+
+    id: str
+    customer: str | None
+    status: str  # succeeded, processing, canceled, requires_…
+    amount: int
+    currency: str
+    paid_at: datetime | None
+    refunded: bool  # wholly
+    charge: str | None
+    receipt_url: str
+    purpose: str  # from our metadata, like all that follows
+    price: str
+    unlocks: tuple[str, ...]
+    lasts_hours: int
+    gift_months: int = 0
+    present: str = ""  # our name of a gift subscription
+    redeemed_by: str = ""  # our reader, noted on the payment of a gift
+    redeemed_at: datetime | None = None
+    begins_at: datetime | None = None
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether the money came, and is still with us."""
+        return self.status == "succeeded" and self.paid_at is not None and not self.refunded
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerPicture:
     """All that one sync fetches: the customer and everything of theirs that we mirror."""
 
@@ -208,6 +237,7 @@ class CustomerPicture:
     cards: tuple[CardSnapshot, ...] = ()
     charges: tuple[ChargeSnapshot, ...] = ()  # that went through; what was given back is with them
     disputes: tuple[DisputeSnapshot, ...] = ()
+    payments: tuple[PaymentSnapshot, ...] = ()
 
     @property
     def refunds(self) -> tuple[RefundSnapshot, ...]:
@@ -249,6 +279,8 @@ class PriceSnapshot:
     trial_needs_card: bool = True
     intro: str = ""  # the coupon for whoever never subscribed
     replaces: str = ""  # the price whose name this one took over
+    lasts_hours: int = 0  # a day pass: from the metadata of the price, else of the product
+    gift_months: int = 0  # a gift subscription: the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,8 +295,11 @@ class CheckoutSnapshot:
     subscription: str | None
     card: str | None  # the payment method that a finished setup session stored
     reader: str | None  # client_reference_id
+    created_at: datetime
     expires_at: datetime
     purpose: str = ""  # from our metadata
+    email: str = ""  # of whoever pays
+    payment: PaymentSnapshot | None = None  # what was paid in mode payment, where it is expanded
 
 
 @dataclass(frozen=True, slots=True)

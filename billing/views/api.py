@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import Throttled, ValidationError
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from accounts import clock
+from accounts import clock, limits
 from accounts.authentication import IsReader
 from accounts.models import User
-from billing import cards, gateway, invoices, offers, outlook, pausing, subscribing
+from billing import (
+    cards,
+    gateway,
+    holdings,
+    invoices,
+    offers,
+    oneoff,
+    outlook,
+    pausing,
+    redeeming,
+    subscribing,
+)
 from billing.errors import CursorUnknown
 from billing.serializers import (
     AddressSerializer,
@@ -26,12 +38,14 @@ from billing.serializers import (
     CheckoutRequestSerializer,
     InvoicesSerializer,
     PlansSerializer,
+    RedeemRequestSerializer,
     SubscriptionRequestSerializer,
     SubscriptionStateSerializer,
 )
 from billing.subscribing import Why
 from billing.views import typed
 
+_AN_HOUR = 3600  # seconds
 _REFUSED = OpenApiResponse(description="A problem; `remedies` say what is needed instead, nearest first.")
 _NOT_TO_BE_HAD = OpenApiResponse(
     description="A problem: the price is not on sale, or the code gives nothing."
@@ -61,11 +75,12 @@ class PlansView(APIView):
         responses={200: PlansSerializer, 400: OpenApiResponse(description="A currency that is not offered.")},
     )
     def get(self, request: Request) -> Response:
-        """Answer with the plans on sale, cheapest price first."""
+        """Answer with the plans and passes on sale, cheapest price first."""
+        product = request.query_params.get("product")
         currency = request.query_params.get("currency", "").lower()
         found = offers.to(
             request.user if isinstance(request.user, User) else None,
-            product=request.query_params.get("product"),
+            product=product,
             currency=currency,
             languages=request.META.get("HTTP_ACCEPT_LANGUAGE", ""),
         )
@@ -74,7 +89,14 @@ class PlansView(APIView):
             raise ValidationError(
                 {"currency": [_("Not offered. There are: %(listed)s.") % {"listed": listed}]}
             )
-        return Response(PlansSerializer(found).data)
+        sale = {
+            "plans": found.plans,
+            "currency": found.currency,
+            "currencies": found.currencies,
+            "passes": oneoff.passes(product=product, currency=found.currency),
+            "gifts": oneoff.presents(product=product, currency=found.currency),
+        }
+        return Response(PlansSerializer(sale).data)
 
 
 class CheckoutView(APIView):
@@ -167,6 +189,32 @@ class ResumeView(APIView):
         return _state(reader)
 
 
+class RedeemView(APIView):
+    """Redeeming a gift subscription."""
+
+    permission_classes = [IsReader]
+
+    @extend_schema(
+        operation_id="gift_subscription_redeem",
+        summary="Redeem the code of a gift subscription",
+        description="Once, by one reader; needs no card. A code that cannot be redeemed never says why.",
+        request=RedeemRequestSerializer,
+        responses={
+            200: SubscriptionStateSerializer,
+            409: OpenApiResponse(description="A problem: not to be redeemed, or already subscribed."),
+            429: OpenApiResponse(description="A problem: too many codes were tried."),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Redeem and answer with what the reader holds then."""
+        wish = _body(RedeemRequestSerializer, request)
+        reader = _reader(request)
+        if not limits.may_type_gift_code(cast("HttpRequest", request), reader=reader.public_id):
+            raise Throttled(wait=_AN_HOUR)
+        redeeming.redeem(wish["code"], reader=reader, gateway=gateway.default(), now=clock.now())
+        return _state(reader)
+
+
 class CardView(APIView):
     """The card on file."""
 
@@ -219,8 +267,10 @@ def _body(shape: type[Serializer[Any]], request: Request) -> dict[str, Any]:
 
 
 def _state(reader: User) -> Response:
-    states = outlook.every(reader, now=clock.now())
+    now = clock.now()
+    states = outlook.every(reader, now=now)
     answer = {
+        "holdings": holdings.of(reader, now=now),
         "subscription": next(iter(states), None),
         "subscriptions": [state for state in states if state.is_open],
     }

@@ -24,9 +24,11 @@ from billing import (
     cards,
     codes,
     gateway,
+    holdings,
     invoices,
     links,
     offers,
+    oneoff,
     outlook,
     pausing,
     returning,
@@ -59,10 +61,12 @@ _ASK_AGAIN_AFTER = 2  # seconds, while a payment is being confirmed
 @login_required
 def subscription(request: HttpRequest) -> HttpResponse:
     """Show what the reader has, what happens next, and their invoices."""
-    reader = _reader(request)
-    states = outlook.every(reader, now=clock.now())
+    reader, now = _reader(request), clock.now()
+    states = outlook.every(reader, now=now)
     page = invoices.page(reader)
     context = {
+        "now": now,
+        "holdings": holdings.of(reader, now=now),
         "state": next(iter(states), None),
         "states": states,
         "rosters": rosters.of(reader, now=clock.now()),
@@ -100,6 +104,7 @@ def subscribe(request: HttpRequest) -> HttpResponse:
         "currencies": found.currencies if len(found.currencies) > 1 else (),
         "code": request.GET.get("code", "")[:60],
         "code_problem": problem,
+        "passes": oneoff.passes(product=product, currency=found.currency),
         "product": product or "",
         "return_url": attempt.return_url if attempt else _return_url(request),
     }

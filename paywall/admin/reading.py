@@ -236,6 +236,9 @@ class EntitlementAdmin(ReadOnly):
         page = {
             "subscription": "admin:billing_subscription_changelist",
             "seat": "admin:billing_seat_changelist",
+            "comp": "admin:billing_comp_changelist",
+            "gift": "admin:billing_present_changelist",
+            "pass": "admin:billing_daypass_changelist",
         }.get(kind)
         return _linked(row.source, page, q=name) if page else row.source
 

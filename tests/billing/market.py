@@ -89,6 +89,18 @@ class Market:
             }
         ).id
 
+    def once(self, product: str, *, slug: str, amount: int, currency: str = "eur", **metadata: str) -> str:
+        """Make a price at Stripe that is paid once."""
+        return self.sdk.v1.prices.create(
+            {
+                "product": product,
+                "currency": currency,
+                "unit_amount": amount,
+                "lookup_key": slug,
+                "metadata": metadata,
+            }
+        ).id
+
     def buy(self, reader: User, price: str = "premium_monthly", *, card: str = GOOD_CARD) -> None:
         """Subscribe as a reader would: Checkout, card, back."""
         checkout = subscribing.start(reader, price=price, return_url=BACK, gateway=self.gateway, now=self.now)

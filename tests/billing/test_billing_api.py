@@ -69,6 +69,8 @@ class TestPlans:
             ],
             "currency": "",
             "currencies": [],
+            "passes": [],
+            "gifts": [],
         }
 
     def test_no_id_of_stripe_is_told(self, client: Client) -> None:
@@ -175,7 +177,11 @@ class TestCheckout:
 
 class TestSubscription:
     def test_who_never_had_one_has_null(self, api: Client) -> None:
-        assert api.get("/api/v1/subscription").json() == {"subscription": None, "subscriptions": []}
+        assert api.get("/api/v1/subscription").json() == {
+            "subscription": None,
+            "subscriptions": [],
+            "holdings": [],
+        }
 
     def test_it_says_what_happens_next(self, api: Client, reader: User, market: Market) -> None:
         market.buy(reader)

@@ -104,4 +104,6 @@ class Command(BaseCommand):
         self.stdout.write(f"{said}{rest}")
 
     def _report_returns(self, equal: int, checked: int) -> None:
-        self.stdout.write(f"{equal} of {checked} refunds, disputes and warnings of fraud equal")
+        self.stdout.write(
+            f"{equal} of {checked} payments made once, refunds, disputes and warnings of fraud equal"
+        )

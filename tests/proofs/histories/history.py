@@ -5,99 +5,39 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
-from typing import Any
 
 import stripe
 from django.db.models import F
 
-from accounts.models import User
-from billing import (
-    cards,
-    comparison,
-    inbox,
-    leftovers,
-    reconciliation,
-    refunding,
-    returns,
-    snapshots,
-    subscribing,
-    sync,
-)
+from billing import comparison, inbox, leftovers, presents, reconciliation, snapshots, sync
 from billing.errors import BillingError
 from billing.gateway import Delivery, StripeGateway
-from billing.models import Customer, Invoice, StripeEvent
-from billing.refunding import Wish
+from billing.models import Customer, Present, StripeEvent
 from billing.sandbox import snapshot
 from billing.sandbox.errors import ApiError
 from billing.sandbox.faults import Fault
 from billing.sandbox.rendering import show
 from billing.sandbox.sandbox import Sandbox
-from billing.snapshots import Access
-from tests.factories.billing import GOOD, NOON, a_shop
+from tests.factories.billing import NOON
+from tests.proofs.histories.clicks import Clicks
+from tests.proofs.histories.dashboard import Dashboard
+from tests.proofs.histories.ground import ADDRESS, Ground, ImpatientClient
+from tests.proofs.histories.groups import Groups
+from tests.proofs.histories.holdings import Holdings
 from tests.proofs.histories.moves import IN_ORDER, LEASE, Move
 from tests.proofs.histories.strawmen import Strawman
-from tests.sandbox.in_process import InProcessClient
 
 LOST, DOUBLED, LATE = 0.05, 0.20, 0.3
-# After so many seconds our client hangs up, whatever Stripe goes on doing.
-PATIENCE = 6.0
-BACK = "http://localhost:8001/harbour-vote"
-ADDRESS = "http://localhost:8002"
-
-_TROUBLE = frozenset({409, 429, 500})
 # What may come of a move that did not happen, or of which we do not know.
 _REFUSALS = (BillingError, LookupError, ApiError, stripe.StripeError)
 
 
-class ImpatientClient(InProcessClient):
-    """Hangs up on an answer that took too long, as our client does; what was asked is done all the same."""
-
-    waited = 0.0  # by the sandbox's clock
-    failed = 0
-
-    def request(self, *args: Any, **kwargs: Any) -> tuple[str, int, Mapping[str, str]]:
-        """Make one request."""
-        self.waited = 0.0
-        try:
-            answer = super().request(*args, **kwargs)
-        except stripe.APIConnectionError:
-            self.failed += 1
-            raise
-        self.failed += answer[1] in _TROUBLE
-        if self.waited > PATIENCE:
-            raise stripe.APIConnectionError("No answer in time.", should_retry=False)
-        return answer
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What all histories begin with: plans on sale, a reader whom both sides know, and nothing bought yet."""
-
-    reader: User
-    customer: str  # Stripe's id
-    prices: dict[str, str]
-    stock: str
-
-    @classmethod
-    def laid(cls) -> Ground:
-        """Lay it, in an empty database."""
-        shop = a_shop(seed="histories")
-        customer = shop.customer()
-        assert customer.reader is not None
-        return cls(
-            reader=customer.reader,
-            customer=customer.stripe_id,
-            prices=shop.prices,
-            stock=json.dumps(snapshot.taken(shop.sandbox.world)),
-        )
-
-
 @dataclass
-class History:
+class History(Dashboard, Clicks, Groups, Holdings):
     """A life under way. Every move is a method of the same name; what it came to is in the `diary`."""
 
     ground: Ground
@@ -242,6 +182,7 @@ class History:
     def boundaries(self) -> None:
         reconciliation.sweep_boundaries(now=self.now)
         self.work()
+        look_after_presents(self, now=self.now)
 
     def stale(self) -> None:
         reconciliation.sweep_stale(now=self.now)
@@ -256,163 +197,7 @@ class History:
         now = self.now
         comparison.advance(comparison.start(now=now), gateway=self.gateway, now=now, page=1, seconds=0)
 
-    # What readers do on our pages
-
-    def click_buy(self, slug: str, card: str, then: str) -> None:
-        self._refuse_if_held()
-        now = self.now
-        checkout = subscribing.start(
-            self.ground.reader, price=slug, return_url=BACK, gateway=self.gateway, now=now
-        )
-        attempt = subscribing.attempt_of(self.ground.reader, checkout.attempt)
-        assert attempt is not None
-        self.sandbox.complete_checkout(attempt.session_id, card=card)
-        if then == "back":
-            subscribing.finish(attempt, session_id=attempt.session_id, gateway=self.gateway, now=now)
-
-    def click_card(self, card: str, then: str) -> None:
-        self._refuse_if_held()
-        url = cards.start_form(self.ground.reader, return_url=BACK, gateway=self.gateway, now=self.now)
-        session = url.rstrip("/").rsplit("/", 1)[-1]
-        self.sandbox.complete_checkout(session, card=card)
-        if then == "back":
-            cards.finish(session, reader=self.ground.reader, gateway=self.gateway, now=self.now)
-
-    def click_cancel(self) -> None:
-        self._refuse_if_held()
-        subscribing.cancel(self.ground.reader, gateway=self.gateway, now=self.now)
-
-    def click_resume(self) -> None:
-        self._refuse_if_held()
-        subscribing.resume(self.ground.reader, gateway=self.gateway, now=self.now)
-
-    def click_refund(self, how_much: str, access: str, which: str) -> None:
-        """Give back what staff choose among the invoices that they see as paid."""
-        self._refuse_if_held()
-        paid = Invoice.objects.filter(customer__deleted_at=None).exclude(charge="").order_by("stripe_id")
-        rows = [row for row in paid.select_related("customer") if returns.left(row)]
-        if not rows:
-            raise LookupError("nothing to give back")
-        invoice = rows[int(which) % len(rows)]
-        left = returns.left(invoice)
-        wish = Wish(
-            key=f"refund-{self._key()}",
-            amount=left if how_much == "whole" else max(1, left // 3),
-            reason="a history",
-            access=Access(access),
-            seen=returns.refunded(invoice),
-        )
-        refunding.refund(invoice, wish=wish, by=self.ground.reader, gateway=self.gateway, now=self.now)
-
-    def _refuse_if_held(self) -> None:
-        """A click waits in real time for the worker who is at its customer, which the dead would make for ever."""
-        if Customer.objects.filter(leased_until__gt=self.now).exists():
-            raise LookupError("another worker is at it")
-
-    # What happens at Stripe
-
-    def nothing(self) -> None:
-        """Leave everything as it is."""
-
-    def wait(self, seconds: str) -> None:
-        self.sandbox.advance(seconds=float(seconds))
-
-    def buy(self, slug: str, card: str) -> None:
-        session = self.gateway.start_checkout(
-            customer=self._customer(), price=self.ground.prices[slug], reader="somebody",
-            return_url=BACK, cancel_url=BACK, key=self._key(),
-        )  # fmt: skip
-        self.sandbox.complete_checkout(session.id, card=card)
-
-    def swap_card(self, card: str) -> None:
-        self.sandbox.swap_card(self._customer(), card=card)
-
-    def recover(self) -> None:
-        card = self.sandbox.swap_card(self._customer(), card=GOOD)
-        for invoice in self._open_invoices():
-            self.gateway.pay_invoice(invoice=invoice, card=card, key=self._key())
-
-    def void(self) -> None:
-        for invoice in self._open_invoices():
-            self._stripe.v1.invoices.void_invoice(invoice)
-
-    def cancel(self, which: str) -> None:
-        self.gateway.cancel_at_period_end(subscription=self._one(which), key=self._key())
-
-    def cancel_now(self, which: str) -> None:
-        self.gateway.cancel_now(subscription=self._one(which), key=self._key())
-
-    def keep(self, which: str) -> None:
-        self.gateway.keep(subscription=self._one(which), key=self._key())
-
-    def cancel_by_date(self, seconds: str, which: str) -> None:
-        self._update(which, {"cancel_at": self.sandbox.now() + int(seconds)})
-
-    def stop_collecting(self, behavior: str, which: str) -> None:
-        self._update(which, {"pause_collection": {"behavior": behavior}})
-
-    def collect_again(self, which: str) -> None:
-        self._update(which, {"pause_collection": ""})
-
-    def change_plan(self, slug: str, which: str) -> None:
-        (item,) = self.store.get("subscription", self._one(which))["items"]["data"]
-        self._update(which, {"items": [{"id": item["id"], "price": self.ground.prices[slug]}]})
-
-    def give_back(self, how_much: str, which: str) -> None:
-        charge = self._charge(which)
-        left = charge["amount_captured"] - charge["amount_refunded"]
-        amount = left if how_much == "whole" else max(1, left // 3)
-        self._stripe.v1.refunds.create({"charge": charge["id"], "amount": amount})
-
-    def dispute(self, which: str) -> None:
-        self.sandbox.dispute(self._charge(which)["id"])
-
-    def verdict(self, evidence: str, which: str) -> None:
-        waiting = [row["id"] for row in self.store.all("dispute") if row["status"] == "needs_response"]
-        if not waiting:
-            raise LookupError("no dispute")
-        text = f"{evidence}_evidence"
-        chosen = waiting[int(which) % len(waiting)]
-        self._stripe.v1.disputes.update(chosen, {"evidence": {"uncategorized_text": text}})
-
-    def delete(self) -> None:
-        self.gateway.delete_customer(customer=self._customer(), key=self._key())
-
-    @cached_property
-    def _stripe(self) -> stripe.StripeClient:
-        """Stripe's own dashboard."""
-        return stripe.StripeClient("sk_test_staff", base_addresses={"api": ADDRESS}, http_client=self.http)
-
-    def _update(self, which: str, params: Any) -> None:
-        self._stripe.v1.subscriptions.update(self._one(which), params)
-
-    def _one(self, which: str) -> str:
-        """Return the one of the open subscriptions that is meant."""
-        held = [row["id"] for row in self.store.all("subscription") if not row["ended_at"]]
-        if not held:
-            raise LookupError("no subscription")
-        return str(held[int(which) % len(held)])
-
-    def _charge(self, which: str) -> dict[str, Any]:
-        """Return the one of the payments, neither given back nor contested, that is meant."""
-        rows = [
-            row
-            for row in self.store.all("charge")
-            if row["captured"] and not row["refunded"] and not row["disputed"]
-        ]
-        if not rows:
-            raise LookupError("nothing was paid")
-        return dict(rows[int(which) % len(rows)])
-
-    def _customer(self) -> str:
-        """Return the reader at Stripe: the newest who was not deleted there."""
-        known = [row["id"] for row in self.store.all("customer") if not row.get("_deleted")]
-        return str(known[-1] if known else self.ground.customer)
-
-    def _open_invoices(self) -> list[str]:
-        return [row["id"] for row in self.store.all("invoice") if row["status"] == "open"]
-
-    def _key(self) -> str:
+    def key(self) -> str:
         self.figures["keys"] += 1
         return f"h-{self.figures['keys']}"
 
@@ -440,4 +225,17 @@ def work_off(history: History, *, later: timedelta) -> bool:
     for customer in sync.waiting_ids(now=now, limit=10):
         leftovers.look(customer, gateway=history.gateway, now=now)
         busy = True
-    return busy
+    return look_after_presents(history, now=now) or busy
+
+
+def look_after_presents(history: History, *, now: datetime) -> bool:
+    """Do what the schedule does for gifts; tell whether there was anything to do."""
+    unrefunded = list(Present.objects.to_give_back())
+    for present in unrefunded:
+        with suppress(BillingError):
+            presents.give_back(present, gateway=history.gateway, now=now)
+    unseen = reconciliation.presents_unseen(now=now)
+    for present in Present.objects.filter(pk__in=unseen):
+        with suppress(BillingError):
+            presents.look(present, gateway=history.gateway, now=now)
+    return bool(unrefunded or unseen)

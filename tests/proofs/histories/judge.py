@@ -8,16 +8,21 @@ from itertools import pairwise
 
 from billing.models import Customer, StripeEvent
 from paywall.models import Entitlement
+from tests.proofs.histories import held
+from tests.proofs.histories.ground import TEAM
 from tests.proofs.histories.history import History
 from tests.proofs.ledger import oracle
 from tests.proofs.ledger.oracle import Obj, Truth
 
-_UNLOCKED = {"premium_monthly": "premium", "culture_monthly": "culture"}
+_UNLOCKED = {"premium_monthly": "premium", "culture_monthly": "culture", TEAM: "premium"}
 
 
 def difference(history: History) -> str:
     """Say where mirror, access or open products are not as the sandbox's; empty where all is equal."""
-    return oracle.difference(history.ground.reader, _truth(history), now=history.now)
+    truth, friend = _truth(history), history.ground.friend
+    theirs = replace(truth, subscriptions=(), besides=held.of_a_friend(history, truth, friend))
+    found = oracle.difference(friend, theirs, now=history.now)
+    return oracle.difference(history.ground.reader, truth, now=history.now) or (found and f"friend: {found}")
 
 
 def mirror_difference(history: History) -> str:
@@ -66,6 +71,7 @@ def _truth(history: History) -> Truth:
         tuple(history.store.all("invoice")),
         {price: _UNLOCKED[slug] for slug, price in history.ground.prices.items() if slug in _UNLOCKED},
         _withdrawn(history),
+        held.of(history, history.ground.reader),
     )
 
 
@@ -103,12 +109,12 @@ def _expanded(subscription: Obj) -> Obj:
 def _contradiction(history: History) -> str:
     """Find two rows of one source and product that were ever known at once."""
     last = datetime.max.replace(tzinfo=UTC)
-    known: dict[tuple[str, str], list[tuple[datetime, datetime]]] = {}
-    for row in Entitlement.objects.filter(reader=history.ground.reader):
-        known.setdefault((row.source, row.product_id), []).append(
+    known: dict[tuple[int, str, str], list[tuple[datetime, datetime]]] = {}
+    for row in Entitlement.objects.filter(reader__in=(history.ground.reader, history.ground.friend)):
+        known.setdefault((row.reader_id, row.source, row.product_id), []).append(
             (row.recorded_at, row.superseded_at or last)
         )
-    for (source, product), spans in known.items():
+    for (_, source, product), spans in known.items():
         for (_, ended), (began, _) in pairwise(sorted(spans)):
             if began < ended:
                 return f"{product} of {source} was known twice at {began}"

@@ -16,16 +16,16 @@ LEASE = 120
 
 _WHILE = " => "
 _AND = " & "
-_PLANS = ("premium_monthly", "premium_monthly", "culture_monthly")
+_PLANS = ("premium_monthly", "premium_monthly", "culture_monthly", "team_monthly")
 _DAY = 24 * 3600
 _CALLS = (
     *("*", "*", "GET:*", "POST:*"),
     *("GET:/v1/customers/*", "GET:/v1/subscriptions*", "GET:/v1/invoices*", "GET:/v1/payment_methods*"),
     *("GET:/v1/events*", "GET:/v1/checkout/sessions/*", "POST:/v1/checkout/sessions*"),
     *("POST:/v1/subscriptions/*", "POST:/v1/invoices/*", "DELETE:*"),
-    *("GET:/v1/charges", "POST:/v1/refunds"),
+    *("GET:/v1/charges", "POST:/v1/refunds", "POST:/v1/payment_intents/*"),
 )
-# The five calls of a look: news may come before any of them, and matters most after the subscriptions were fetched.
+# The calls of a look: news may come before any of them, and matters most after the subscriptions were fetched.
 _OF_A_LOOK = (
     *("GET:/v1/customers/*", "GET:/v1/subscriptions"),
     *("GET:/v1/invoices", "GET:/v1/invoices", "GET:/v1/payment_methods", "GET:/v1/payment_methods"),
@@ -69,7 +69,7 @@ def written(moves: Sequence[Move]) -> str:
 def of(seed: int) -> list[Move]:
     """Return the history of that number: 3 to 12 changes, the news of each, and what we and Stripe do meanwhile."""
     dice = random.Random(seed)
-    moves: list[Move] = []
+    moves = [*_spoilt(dice), *read(dice.choice(_BEGINNINGS))] if dice.random() < 0.4 else []
     # Short ones more often: what goes wrong at all goes wrong in a few moves, and so more of them can be tried.
     for change in range(dice.randint(3, dice.randint(3, 12))):
         moves += _spoilt(dice)
@@ -92,7 +92,7 @@ def _move(line: str) -> Move:
 
 def _change_of(dice: random.Random) -> Move:
     """What a reader, staff or time does."""
-    make = dice.choice(_CHANGES)
+    make = dice.choice(_BESIDES if dice.random() < 0.15 else _CHANGES)
     return Move(tuple(make(dice).split()))
 
 
@@ -153,7 +153,7 @@ def _buy(dice: random.Random) -> str:
 
 
 def _click_buy(dice: random.Random) -> str:
-    return f"click_buy {dice.choice(_PLANS)} {_card(dice)} {dice.choice(['back', 'gone'])}"
+    return f"click_buy {dice.choice((*_PLANS, 'premium_day'))} {_card(dice)} {dice.choice(['back', 'gone'])}"
 
 
 def _wait(dice: random.Random) -> str:
@@ -169,7 +169,11 @@ def _cancel_by_date(dice: random.Random) -> str:
 
 
 def _change_plan(dice: random.Random) -> str:
-    return f"change_plan {dice.choice(['premium_monthly', 'culture_monthly'])} {_one(dice)}"
+    return f"change_plan {dice.choice(_PLANS[1:])} {_one(dice)}"
+
+
+def _change_seats(dice: random.Random) -> str:
+    return f"change_seats {dice.choice([1, 2, 3])} {_one(dice)}"
 
 
 def _stop_collecting(dice: random.Random) -> str:
@@ -184,6 +188,14 @@ def _card_form(dice: random.Random) -> str:
     return f"click_card {dice.choice([GOOD, GOOD, FAILS_LATER])} {dice.choice(['back', 'gone'])}"
 
 
+def _click_change(dice: random.Random) -> str:
+    return f"click_change {dice.choice(_PLANS[1:])}"
+
+
+def _click_pause(dice: random.Random) -> str:
+    return f"click_pause {dice.choice([40, 60, 95]) * _DAY}"
+
+
 def _give_back(dice: random.Random) -> str:
     return f"give_back {dice.choice(['part', 'part', 'whole'])} {_one(dice)}"
 
@@ -194,6 +206,22 @@ def _click_refund(dice: random.Random) -> str:
 
 def _verdict(dice: random.Random) -> str:
     return f"verdict {dice.choice(['winning', 'losing'])} {_one(dice)}"
+
+
+def _click_give(dice: random.Random) -> str:
+    return f"click_give {dice.choice(['back', 'gone'])}"
+
+
+def _click_redeem(dice: random.Random) -> str:
+    return f"click_redeem {_who(dice)} {_one(dice)}"
+
+
+def _click_comp(dice: random.Random) -> str:
+    return f"click_comp {_who(dice)} {dice.choice([1, 5, 30])}"
+
+
+def _who(dice: random.Random) -> str:
+    return dice.choice(["reader", "friend"])
 
 
 def _with_one(verb: str) -> Callable[[random.Random], str]:
@@ -208,8 +236,35 @@ def _plain(verb: str) -> Callable[[random.Random], str]:
 _AT_STRIPE: tuple[Callable[[random.Random], str], ...] = (
     _buy, _buy, _wait, _wait, _wait, _wait, _swap_card, _swap_card, _plain("recover"), _with_one("cancel"),
     _cancel_by_date, _with_one("cancel_now"), _with_one("keep"), _stop_collecting, _with_one("collect_again"),
-    _change_plan, _plain("void"), _delete, _give_back, _with_one("dispute"), _verdict,
+    _change_plan, _plain("void"), _delete, _give_back, _with_one("dispute"), _verdict, _change_seats,
 )  # fmt: skip
 _CHANGES = (
     *_AT_STRIPE, _wait, _click_buy, _plain("click_cancel"), _plain("click_resume"), _card_form, _click_refund,
+    _click_change, _click_pause, _plain("click_unpause"), _plain("click_return"),
 )  # fmt: skip
+# What needs no subscription, or comes by somebody else's.
+_BESIDES = (
+    _plain("click_invite"), _with_one("click_accept"), _plain("click_leave"), _plain("click_remove"),
+    _click_give, _click_redeem, _with_one("click_take_back"), _click_comp, _with_one("click_end_comp"),
+)  # fmt: skip
+# What takes several moves seldom happens by chance, so many begin with it. The news of it comes in between.
+_HEARD = f"deliver {IN_ORDER}; work"
+_BEGINNINGS = (
+    f"click_buy premium_monthly {GOOD} back; click_change culture_monthly",
+    f"buy culture_monthly {GOOD}; {_HEARD}; click_change team_monthly",
+    f"buy premium_monthly {FAILS_LATER}; {_HEARD}; click_change team_monthly; click_card {GOOD} gone",
+    f"click_buy premium_monthly {GOOD} back; click_pause {40 * _DAY}; wait {10 * _DAY}; click_unpause",
+    f"click_buy premium_monthly {GOOD} back; click_pause {40 * _DAY}; wait {35 * _DAY}; {_HEARD}; click_unpause",
+    f"click_buy premium_monthly {GOOD} back; click_pause {60 * _DAY}; wait {95 * _DAY}",
+    f"click_buy premium_monthly {GOOD} back; click_cancel; wait {31 * _DAY}; {_HEARD}; click_return",
+    f"buy team_monthly {GOOD}; cancel_now 0; {_HEARD}; click_return",
+    f"click_buy team_monthly {GOOD} back; click_invite; click_accept 0",
+    f"click_buy team_monthly {GOOD} back; click_invite; click_accept 0; click_cancel; wait {31 * _DAY}; {_HEARD}",
+    f"click_buy team_monthly {GOOD} gone; {_HEARD}; click_invite; click_accept 0; change_seats 1 0",
+    f"click_buy team_monthly {GOOD} back; click_invite; click_accept 0; click_leave; click_invite",
+    f"click_buy premium_day {GOOD} back; give_back whole 0",
+    f"click_buy premium_day {GOOD} gone",
+    "click_give back; click_redeem reader 0; give_back whole 0",
+    "click_give gone; click_give back; click_redeem friend 1",
+    "click_give back; click_take_back 0",
+)

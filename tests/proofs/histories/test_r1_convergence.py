@@ -20,7 +20,8 @@ from tests.proofs.conftest import Figure
 from tests.proofs.histories import crowd, moves, shrinking, strawmen, trial
 from tests.proofs.histories.beside import GIVEN, HISTORIES, SEEDS
 from tests.proofs.histories.crowd import Crowd, Tally
-from tests.proofs.histories.history import Ground, History
+from tests.proofs.histories.ground import Ground
+from tests.proofs.histories.history import History
 from tests.proofs.histories.moves import IN_ORDER, Move
 
 

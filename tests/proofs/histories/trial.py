@@ -16,7 +16,8 @@ from django.test.utils import override_settings
 from billing import reconciliation
 from billing.models import Customer
 from tests.proofs.histories import judge, strawmen
-from tests.proofs.histories.history import Ground, History, reconcile, work_off
+from tests.proofs.histories.ground import Ground
+from tests.proofs.histories.history import History, reconcile, work_off
 from tests.proofs.histories.moves import IN_ORDER, Move
 
 # The longest pause between two tries of anything, and a lease that has to end before it.

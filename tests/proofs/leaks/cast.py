@@ -22,14 +22,16 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import Mail, User
-from billing import subscribing
+from billing import comps, gift_codes, subscribing
 from billing.models import (
     Alert,
     CheckoutAttempt,
     Cursor,
+    DayPass,
     Dispute,
     Invoice,
     OutboundCall,
+    Present,
     ReconcileRun,
     Refund,
     RefundOrder,
@@ -110,6 +112,7 @@ def samples() -> dict[str, str]:
     found = {
         "article_id": PUBLISHED,
         "gift_id": Gift.objects.get().key,
+        "key": Present.objects.get().key,
         "app_label": "paywall",
         "url": "nowhere/",
         "content_type_id": str(ContentType.objects.get_for_model(Article).pk),
@@ -163,6 +166,16 @@ def _leave_records(ben: User) -> None:
         invited_at=NOON,
         expires_at=NOON + DAY,
     )
+    comps.give(ben, products=["premium"], until=NOON + DAY, reason="A prize", by=ben, now=NOON)
+    DayPass.objects.create(
+        stripe_id="pi_of_ben", customer=ben.customers.get(), products=["premium"], hours=24, amount=250,
+        currency="eur", status="canceled",
+    )  # fmt: skip
+    Present.objects.create(
+        key="present_of_ben", wish="of_ben", products=["premium"], months=6, amount=5900, currency="eur", giver=ben,
+        giver_email=ben.email, session_id="cs_test_present_of_ben", made_at=NOON, looked_at=NOON, paid_at=NOON,
+        code_digest=gift_codes.digest_of(gift_codes.of("present_of_ben")),
+    )  # fmt: skip
     gift(ben, article=Article.objects.get(pk=PUBLISHED))
     rules.draft(name="Never published: it would open nothing", now=NOON)
     institution("192.0.2.0/24", domains=["uni.example"])

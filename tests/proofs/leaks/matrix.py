@@ -133,6 +133,10 @@ PAGES: Mapping[str, Row] = {
     "billing:leave": _page("--y----", kept_out="--s----"),
     # To whoever has the token; nobody has this one.
     "billing:join": _everybody("000----"),
+    # Giving needs no account, and its page is known by its address alone.
+    "billing:give": _everybody("yyy----"),
+    "billing:present": _everybody("yy-----"),
+    "billing:redeem": _page("yyy----", kept_out="sss----"),
 }
 
 API: Mapping[str, Row] = {
@@ -173,6 +177,7 @@ API: Mapping[str, Row] = {
     "billing:api-group-place": _for_readers("-----yy"),
     "billing:api-group-memberships": _for_readers("--y---y"),
     "billing:api-group-membership": _for_readers("-----yy"),
+    "billing:api-redeem": _for_readers("--y---y"),
 }
 
 # allauth's API, twice: by cookie (browser) and by token (app). In a browser a reader is known, to the app's half of it
@@ -242,6 +247,7 @@ _ADDED = {"add": (NOT_ME, NOT_ME, ALL)}
 _DELETED = {"delete": (NOT_ME, NOT_ME, ALL)}
 _MORE_THAN_MIRRORED: Mapping[str, Mapping[str, _DESK]] = {
     "accounts_user": {**_EDITED, **_ADDED},
+    "billing_comp": _ADDED,
     "auth_group": {**_EDITED, **_ADDED, **_DELETED},
     "billing_plan": {"state": (NOT_ME, NOT_ME, ALL)},
     "mfa_authenticator": _DELETED,
@@ -263,6 +269,9 @@ _MODELS = (
     "billing_price", "billing_reconcilerun", "billing_refund", "billing_refundorder", "billing_seat",
     "billing_stripeevent",
     "billing_subscription",
+    "billing_checkoutattempt", "billing_comp", "billing_cursor", "billing_customer", "billing_invoice",
+    "billing_daypass", "billing_openproduct", "billing_outboundcall", "billing_paymentmethod", "billing_plan",
+    "billing_present", "billing_price", "billing_reconcilerun", "billing_stripeevent", "billing_subscription",
 )  # fmt: skip
 
 

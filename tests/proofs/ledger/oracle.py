@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,13 +24,15 @@ _ENDED = frozenset({"canceled", "incomplete_expired"})
 class Truth:
     """What Stripe holds of one customer; `unlocked` says what each of its prices opens here.
 
-    `withdrawn` names the subscriptions whose money was given back with the wish that reading ends, and when.
+    `withdrawn` names the subscriptions whose money was given back with the wish that reading ends, and when; `besides`
+    tells whether something else than a subscription of theirs opens a product at a moment.
     """
 
     subscriptions: tuple[Obj, ...]
     invoices: tuple[Obj, ...]
     unlocked: Mapping[str, str]
     withdrawn: Mapping[str, int] = field(default_factory=dict)
+    besides: Callable[[str, float], bool] = lambda _product, _moment: False
 
 
 def difference(reader: User, truth: Truth, *, now: datetime) -> str:
@@ -93,13 +95,15 @@ def _access_difference(reader: User, truth: Truth, *, now: datetime) -> str:
         for later in _MOMENTS:
             moment = now + later
             said = decide(paywall.facts(*grants, now=moment, article=article)).access == "full"
-            expected = any(_opens(truth, row, product, moment.timestamp()) for row in truth.subscriptions)
+            at = moment.timestamp()
+            held = any(opens(truth, row, product, at) for row in truth.subscriptions)
+            expected = held or truth.besides(product, at)
             if said is not expected:
                 return f"{product} in {later}: {said}, not {expected}; {grants}"
     return ""
 
 
-def _opens(truth: Truth, theirs: Obj, product: str, moment: float) -> bool:
+def opens(truth: Truth, theirs: Obj, product: str, moment: float) -> bool:
     """Tell whether this subscription opens the product: the table of statuses once more, from raw objects."""
     (item,) = theirs["items"]["data"]
     if truth.unlocked[item["price"]["id"]] != product:

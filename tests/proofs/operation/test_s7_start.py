@@ -116,6 +116,11 @@ def _odd() -> list[Case]:
         "SITE_NAME": ("The\nCourant",),
         "PAST_DUE_GRACE_DAYS": ("seven", "-1", "1.5", "9" * 12, "٣", "1e3"),
         "RENEWAL_SLACK_HOURS": ("a day", "-1", "9" * 12),
+        "PAUSE_DAYS_LEAST": ("a week", "-1", "9" * 12),
+        "PAUSE_DAYS_MOST": ("long", "-1", "367"),
+        "SAVE_OFFER_PAUSE": ("perhaps",),
+        "COMP_LONGEST_DAYS": ("a year", "0", "3661"),
+        "GIFT_CODE_YEARS": ("three", "-1", "51"),
         "TRUSTED_PROXIES": ("one", "-1", "9" * 12),
         "LOG_LEVEL": ("LOUD", "info,debug"),
         "CLOCK_FILE": ("/tmp/clock",),  # noqa: S108  refused, never opened
