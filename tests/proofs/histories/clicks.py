@@ -46,8 +46,9 @@ class Clicks:
         subscribing.cancel(self.ground.reader, gateway=self.gateway, now=self.now)
 
     def click_resume(self) -> None:
+        """Take back a cancellation or a pause: our pages have one button for both."""
         self.refuse_if_held()
-        subscribing.resume(self.ground.reader, gateway=self.gateway, now=self.now)
+        pausing.resume(self.ground.reader, gateway=self.gateway, now=self.now)
 
     def click_change(self, slug: str) -> None:
         """See what another plan costs, and agree to it."""
@@ -63,10 +64,6 @@ class Clicks:
         self.refuse_if_held()
         until = self.now + timedelta(seconds=int(seconds))
         pausing.pause(self.ground.reader, until=until, gateway=self.gateway, now=self.now)
-
-    def click_unpause(self) -> None:
-        self.refuse_if_held()
-        pausing.resume(self.ground.reader, gateway=self.gateway, now=self.now)
 
     def click_return(self) -> None:
         """See what coming back costs, and agree to it."""

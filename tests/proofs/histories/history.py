@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import stripe
 from django.db.models import F
 
-from billing import comparison, inbox, leftovers, presents, reconciliation, snapshots, sync
+from billing import comparison, inbox, leftovers, presents, reconciliation, redeeming, snapshots, sync
 from billing.errors import BillingError
 from billing.gateway import Delivery, StripeGateway
 from billing.models import Customer, Present, StripeEvent
@@ -234,8 +234,12 @@ def look_after_presents(history: History, *, now: datetime) -> bool:
     for present in unrefunded:
         with suppress(BillingError):
             presents.give_back(present, gateway=history.gateway, now=now)
+    unnoted = list(Present.objects.to_note())
+    for present in unnoted:
+        with suppress(BillingError):
+            redeeming.note(present, gateway=history.gateway, now=now)
     unseen = reconciliation.presents_unseen(now=now)
     for present in Present.objects.filter(pk__in=unseen):
         with suppress(BillingError):
             presents.look(present, gateway=history.gateway, now=now)
-    return bool(unrefunded or unseen)
+    return bool(unrefunded or unnoted or unseen)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from billing.models import Customer, StripeEvent
+from billing.models import Customer, Present, StripeEvent
 from paywall.models import Entitlement
 from tests.proofs.histories import held
 from tests.proofs.histories.ground import TEAM
@@ -39,6 +39,8 @@ def unrest(history: History) -> str:
             return f"customer {customer.stripe_id} is held by {customer.leased_by}"
     for event in StripeEvent.objects.filter(state__in=("received", "dead")):
         return f"{event.type} {event.event_id} is {event.state}: {event.last_error}"
+    for present in Present.objects.to_note():
+        return f"Stripe was never told that {present.key} is redeemed"
     return _contradiction(history)
 
 

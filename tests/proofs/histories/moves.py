@@ -240,7 +240,7 @@ _AT_STRIPE: tuple[Callable[[random.Random], str], ...] = (
 )  # fmt: skip
 _CHANGES = (
     *_AT_STRIPE, _wait, _click_buy, _plain("click_cancel"), _plain("click_resume"), _card_form, _click_refund,
-    _click_change, _click_pause, _plain("click_unpause"), _plain("click_return"),
+    _click_change, _click_pause, _plain("click_return"),
 )  # fmt: skip
 # What needs no subscription, or comes by somebody else's.
 _BESIDES = (
@@ -253,8 +253,8 @@ _BEGINNINGS = (
     f"click_buy premium_monthly {GOOD} back; click_change culture_monthly",
     f"buy culture_monthly {GOOD}; {_HEARD}; click_change team_monthly",
     f"buy premium_monthly {FAILS_LATER}; {_HEARD}; click_change team_monthly; click_card {GOOD} gone",
-    f"click_buy premium_monthly {GOOD} back; click_pause {40 * _DAY}; wait {10 * _DAY}; click_unpause",
-    f"click_buy premium_monthly {GOOD} back; click_pause {40 * _DAY}; wait {35 * _DAY}; {_HEARD}; click_unpause",
+    f"click_buy premium_monthly {GOOD} back; click_pause {40 * _DAY}; wait {10 * _DAY}; click_resume",
+    f"click_buy premium_monthly {GOOD} back; click_pause {40 * _DAY}; wait {35 * _DAY}; {_HEARD}; click_resume",
     f"click_buy premium_monthly {GOOD} back; click_pause {60 * _DAY}; wait {95 * _DAY}",
     f"click_buy premium_monthly {GOOD} back; click_cancel; wait {31 * _DAY}; {_HEARD}; click_return",
     f"buy team_monthly {GOOD}; cancel_now 0; {_HEARD}; click_return",
