@@ -20,7 +20,7 @@ from django.utils import translation
 
 from accounts import emails
 from accounts.models import Mail, User
-from billing import fixing, links, money, outlook
+from billing import card_faces, fixing, links, money, outlook
 from billing.models import Customer, Invoice, PaymentMethod, Subscription
 from billing.snapshots import Status
 from billing.steps import Step
@@ -254,23 +254,12 @@ def _is_yearly(subscription: Subscription) -> bool:
 
 
 def _card_ahead(subscription: Subscription, *, now: datetime) -> Iterator[_Notice]:
-    card = _card(subscription)
+    card = card_faces.charged_for(subscription)
     expires_at = _expiry(card) if card else None
     # However far the next charge is, this comes before it, and not so early that it is forgotten again.
     if card and expires_at and expires_at - now <= _CARD_WARNING:
         name = f"{card.stripe_id}:{card.exp_year}-{card.exp_month:02}"
         yield _Notice(Kind.CARD_EXPIRING, name, subscription, card=card)
-
-
-def _card(subscription: Subscription) -> PaymentMethod | None:
-    stripe_id = subscription.default_card or subscription.customer.default_card
-    return (
-        PaymentMethod.objects.filter(
-            stripe_id=stripe_id, customer=subscription.customer, detached_at=None
-        ).first()
-        if stripe_id
-        else None
-    )
 
 
 def _expiry(card: PaymentMethod) -> datetime | None:

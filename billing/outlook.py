@@ -15,9 +15,10 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import money, steps, words
+from billing import card_faces, money, steps, words
 from billing.advice import Advice
-from billing.models import Invoice, PaymentMethod, Plan, Subscription, SubscriptionItem
+from billing.card_faces import CardFace
+from billing.models import Invoice, Plan, Subscription, SubscriptionItem
 from billing.snapshots import Status
 from billing.steps import Step
 from billing.withdrawal import Cause
@@ -25,23 +26,6 @@ from paywall import entitlements
 
 _GOING_ON = frozenset({Status.TRIALING, Status.ACTIVE, Status.PAST_DUE})
 _UNPAID = frozenset({Status.PAST_DUE, Status.UNPAID, Status.INCOMPLETE})
-
-
-@dataclass(frozen=True, slots=True)
-class CardFace:
-    """A card as its holder knows it."""
-
-    brand: str
-    last4: str
-    exp_month: int | None
-    exp_year: int | None
-    wallet: str = ""
-
-    @property
-    def text(self) -> str:
-        """The card in a few letters, for example `Visa •••• 0341` or `Apple Pay (Visa •••• 0341)`."""
-        card = f"{self.brand} •••• {self.last4}" if self.last4 else self.brand
-        return f"{self.wallet} ({card})" if self.wallet else card
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,19 +370,5 @@ def _price_text(items: list[SubscriptionItem]) -> str:
 
 
 def _card(row: Subscription) -> CardFace | None:
-    """Return the card that Stripe will charge: the subscription's own, else the customer's."""
-    stripe_id = row.default_card or row.customer.default_card
-    card = (
-        PaymentMethod.objects.filter(stripe_id=stripe_id, customer=row.customer, detached_at=None).first()
-        if stripe_id
-        else None
-    )
-    if card is None:
-        return None
-    return CardFace(
-        brand=words.brand(card.brand or card.type),
-        last4=card.last4,
-        exp_month=card.exp_month,
-        exp_year=card.exp_year,
-        wallet=words.wallet(card.wallet),
-    )
+    card = card_faces.charged_for(row)
+    return card_faces.of(card) if card is not None else None

@@ -8,12 +8,13 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import agreements, catalogue, links, money, subscribing, waiting, words
+from billing import agreements, card_faces, catalogue, links, money, subscribing, waiting, words
 from billing.agreements import Deed, Wish
+from billing.card_faces import CardFace
 from billing.errors import CardOnFileRefused, CardRefused, NothingToDo, NotPossible, SaleRefused
 from billing.gateway import Gateway
 from billing.models import CheckoutAttempt, Customer, PaymentMethod, Price, Subscription
-from billing.outlook import CardFace, Charge
+from billing.outlook import Charge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,18 +150,12 @@ def _proposal(
     preview = gateway.preview_start(customer=customer.stripe_id, price=wanted.stripe_id)
     next_amount = max(0, (wanted.unit_amount or 0) + preview.balance_after)
     next_at = preview.period_ends_at
-    face = CardFace(
-        brand=words.brand(card.brand or card.type),
-        last4=card.last4,
-        exp_month=card.exp_month,
-        exp_year=card.exp_year,
-    )
     return Proposal(
         price=wanted,
         shown_at=at,
         amount=preview.amount_due,
         currency=preview.currency,
-        card=face,
+        card=card_faces.of(card),
         next_charge=Charge(
             next_at, next_amount, preview.currency, money.text(next_amount, currency=preview.currency)
         )

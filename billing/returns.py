@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from accounts import emails
 from accounts.models import Mail, User
-from billing import links, money, outlook, words
+from billing import card_faces, links, money, outlook
 from billing.models import Customer, Invoice, Refund
 
 logger = logging.getLogger(__name__)
@@ -47,8 +47,7 @@ def is_contested(invoice: Invoice) -> bool:
 
 def card_of(refund: Refund) -> str:
     """Return the card that money goes back to, as its holder knows it."""
-    brand = words.brand(refund.brand)
-    return f"{brand} •••• {refund.last4}" if refund.last4 else brand
+    return card_faces.text(refund.brand, refund.last4)
 
 
 def tell(customer: Customer, *, now: datetime) -> None:

@@ -23,6 +23,7 @@ from billing import (
     addresses,
     advice,
     alerts,
+    card_faces,
     dunning,
     lifecycle,
     mirror,
@@ -313,10 +314,7 @@ def _trouble(term: lifecycle.Term, theirs: SubscriptionSnapshot, picture: Custom
 
 
 def _card_text(card: CardSnapshot | None) -> str:
-    if card is None:
-        return ""
-    brand = words.brand(card.brand or card.type)
-    return f"{brand} •••• {card.last4}" if card.last4 else brand
+    return card_faces.text(card.brand or card.type, card.last4) if card is not None else ""
 
 
 def _restate_open_products(reader: User) -> dict[str, str]:

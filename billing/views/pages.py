@@ -74,6 +74,7 @@ def subscription(request: HttpRequest) -> HttpResponse:
         "invoices": page.lines,
         "more_invoices": page.next,
         "plans": () if any(state.is_open for state in states) else _offers(request).plans,
+        "may_return": returning.may_return(reader, now=now),
     }
     return render(request, "billing/subscription.html", context)
 

@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from accounts.models import Mail, User
-from billing import catalogue, dunning, inbox, merging, outlook, subscribing, sync
+from billing import catalogue, dunning, inbox, merging, outlook, returning, subscribing, sync
 from billing.errors import CurrencyLocked, MergeRefused
 from billing.models import Customer, PaymentMethod, StripeEvent, Subscription
 from billing.steps import Step
@@ -54,6 +54,9 @@ def test_a_card_in_a_wallet_is_shown_as_the_phone_shows_it(
     card = state_of(reader, market).card
     assert card is not None
     assert (card.text, card.last4, card.brand) == (text, "4242", "Visa")
+    subscribing.cancel(reader, gateway=market.gateway, now=market.now)
+    market.pass_time(reader, months=2)
+    assert returning.propose(reader, gateway=market.gateway, now=market.now).card.text == text
 
 
 class TestADetachedCard:

@@ -232,6 +232,11 @@ class TestApiAndPage:
         assert site.post("/account/come-back/", form)["Location"] == BACK
         assert live(market) == 1
 
+    def test_the_account_page_leads_there_too(self, site: Client, market: Market, reader: User) -> None:
+        assert "/account/come-back/" in site.get("/account/").content.decode()
+        market.buy(reader)
+        assert "/account/come-back/" not in site.get("/account/").content.decode()
+
     def test_another_plan_is_a_click_away(self, site: Client) -> None:
         page = site.get("/account/come-back/").context["all_url"]
         assert site.get(page[page.index("/account") :]).status_code == 200
