@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import urllib.parse
-import urllib.request
 from datetime import datetime
-from typing import Any
-
-from django.conf import settings
+from pathlib import Path
 
 from accounts.models import User
+from billing import assortment, gateway
 from paywall import rules
 from paywall.decision.article import Demand
 from paywall.models import Product, Rule
@@ -22,20 +18,7 @@ _PRODUCTS = {
     "premium": ("The whole paper", "Every article, every day."),
     "culture": ("Culture", "Everything in the culture section."),
 }
-_PLANS: tuple[dict[str, Any], ...] = (
-    {
-        "name": "Premium",
-        "description": "The whole paper, on every device.",
-        "unlocks": "premium",
-        "prices": (("premium_monthly", 990, "month"), ("premium_yearly", 9900, "year")),
-    },
-    {
-        "name": "Culture",
-        "description": "Books, stage and screen.",
-        "unlocks": "culture",
-        "prices": (("culture_monthly", 490, "month"),),
-    },
-)
+_PLANS = Path(__file__).with_name("demo_catalogue.toml")
 
 
 def state_products_and_staff() -> None:
@@ -61,41 +44,8 @@ def state_rules(*, now: datetime) -> None:
     rules.publish(first, by=None, now=now, reason="What the demo starts with.")
 
 
-def state_plans() -> None:
-    """Make the plans at the sandbox where their prices are missing, as a publisher would in Stripe's dashboard."""
-    known = {price["lookup_key"] for price in _call("GET", "/v1/prices?limit=100")["data"]}
-    for plan in _PLANS:
-        missing = [price for price in plan["prices"] if price[0] not in known]
-        if missing:
-            _state_plan(plan, missing)
-
-
-def _state_plan(plan: dict[str, Any], prices: list[tuple[str, int, str]]) -> None:
-    fields = {
-        "name": plan["name"],
-        "description": plan["description"],
-        "metadata[unlocks]": plan["unlocks"],
-    }
-    product = _call("POST", "/v1/products", fields)
-    for slug, amount, interval in prices:
-        fields = {
-            "product": product["id"],
-            "lookup_key": slug,
-            "unit_amount": str(amount),
-            "currency": "eur",
-            "recurring[interval]": interval,
-        }
-        _call("POST", "/v1/prices", fields)
-
-
-def _call(method: str, path: str, fields: dict[str, str] | None = None) -> dict[str, Any]:
-    body = urllib.parse.urlencode(fields).encode("ascii") if fields else None
-    request = urllib.request.Request(  # noqa: S310  the sandbox's own loopback address
-        settings.STRIPE_API_BASE + path,
-        data=body,
-        method=method,
-        headers={"Authorization": f"Bearer {settings.STRIPE_SECRET_KEY}"},
-    )
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  likewise
-        document: dict[str, Any] = json.load(answer)
-    return document
+def state_plans(*, now: datetime) -> None:
+    """Put on sale at the sandbox what the demo's file states."""
+    stripe = gateway.default()
+    proposal = assortment.propose(_PLANS.read_text(encoding="utf-8"), gateway=stripe, now=now)
+    assortment.apply(proposal, gateway=stripe, now=now)

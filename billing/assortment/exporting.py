@@ -50,6 +50,7 @@ def _plan(plan: ProductSnapshot, theirs: Stock) -> Iterator[str]:
             "name": plan.fields.name,
             "description": plan.fields.description,
             "unlocks": plan.fields.unlocks,
+            "seats": plan.fields.seats or None,
         },
     )
     for price in reversed(theirs.prices):

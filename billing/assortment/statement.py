@@ -22,6 +22,7 @@ _CURRENCIES = frozenset(code.lower() for code in list_currencies())
 _MOST = 99_999_999
 _LONGEST = {"day": 1095, "week": 156, "month": 36, "year": 3}
 _LONGEST_TRIAL = 730
+_MOST_SEATS = 9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ def _plan(table: Table, key: str, products: Collection[str], currencies: Collect
             name=table.text("name", needed=True),
             description=table.text("description"),
             unlocks=tuple(sorted(unlocks)),
+            seats=table.number("seats", least=1, most=_MOST_SEATS) or 0,
             active=table.flag("on_sale", default=True),
         ),
         prices={slug: _price(below, slug, currencies) for slug, below in table.tables("price")},

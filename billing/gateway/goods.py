@@ -127,7 +127,7 @@ class StripeGoods:
             "id": product,
             "name": fields.name,
             "active": fields.active,
-            "metadata": _metadata(fields),
+            "metadata": {name: said for name, said in _metadata(fields).items() if said},
         }
         if fields.description:
             wish["description"] = fields.description
@@ -239,7 +239,8 @@ class StripeGoods:
 
 
 def _metadata(fields: ProductFields) -> dict[str, str]:
-    return {"unlocks": ",".join(fields.unlocks)}
+    # Where a product is changed, what is set to nothing is deleted.
+    return {"unlocks": ",".join(fields.unlocks), "seats": str(fields.seats or "")}
 
 
 def _said(welcome: Welcome) -> dict[str, str]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from billing.snapshots.parsing import id_of, moment, words_of
+from billing.snapshots.parsing import id_of, moment, seats_of, words_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,9 @@ class ProductFields:
     unlocks: tuple[str, ...]
     description: str = ""
     active: bool = True
+    seats: int | None = (
+        0  # how many read by one unit, 0 for a plan of one's own; None: what stands there is no number
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +101,15 @@ class CodeSnapshot:
 
 def product(data: Mapping[str, Any]) -> ProductSnapshot:
     """Read a product."""
+    metadata = data.get("metadata") or {}
     return ProductSnapshot(
         id=data["id"],
         fields=ProductFields(
             name=data.get("name") or "",
             description=data.get("description") or "",
-            unlocks=tuple(sorted(words_of((data.get("metadata") or {}).get("unlocks")))),
+            unlocks=tuple(sorted(words_of(metadata.get("unlocks")))),
             active=bool(data.get("active")),
+            seats=seats_of(metadata.get("seats")),
         ),
     )
 

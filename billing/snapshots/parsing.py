@@ -228,7 +228,7 @@ def price(data: Mapping[str, Any]) -> PriceSnapshot:
         unlocks=words_of(metadata.get("unlocks")),
         livemode=bool(data.get("livemode")),
         tax_behavior=data.get("tax_behavior") or "",
-        seats=_seats(metadata.get("seats")),
+        seats=seats_of(metadata.get("seats")),
         lasts_hours=_count(sold_once.get("lasts_hours")),
         gift_months=0
         if _count(sold_once.get("lasts_hours"))
@@ -316,6 +316,13 @@ def words_of(text: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_WORD.findall(text or "")))
 
 
+def seats_of(written: object) -> int | None:
+    """Read a positive whole number of seats; 0 where nothing is written, None where it is something else."""
+    if written in (None, ""):
+        return 0
+    return int(written) if isinstance(written, str) and _SEATS.fullmatch(written) else None
+
+
 def moment(seconds: float) -> datetime:
     """Read Stripe's seconds as aware UTC."""
     return datetime.fromtimestamp(seconds, tz=UTC)
@@ -378,13 +385,6 @@ def _without_card(data: Mapping[str, Any]) -> str:
     end = (data.get("trial_settings") or {}).get("end_behavior") or {}
     wish = str(end.get("missing_payment_method") or "")
     return wish if wish != "create_invoice" else ""
-
-
-def _seats(written: object) -> int | None:
-    """Read a positive whole number of seats; 0 where nothing is written, None where it is something else."""
-    if written in (None, ""):
-        return 0
-    return int(written) if isinstance(written, str) and _SEATS.fullmatch(written) else None
 
 
 def _noted(word: object) -> datetime | None:

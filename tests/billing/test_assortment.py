@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from billing import assortment, catalogue
 from billing.errors import NotOnSale, StatementRefused, StripeTrouble
-from billing.models import OutboundCall, Price
+from billing.models import OutboundCall, Plan, Price
 from tests.billing.market import Market
 from tests.factories.accounts import a_reader
 
@@ -144,6 +144,18 @@ class TestApply:
         apply(market, BOOKS)
         assert catalogue.find("everything_yearly_chf").active
 
+    def test_a_plan_for_groups_says_how_many_read(self, market: Market) -> None:
+        for seats in (5, 6, 0):
+            line = f"seats = {seats}\n" if seats else ""
+            text = BOOKS.replace(
+                'unlocks = ["premium", "culture"]\n', f'unlocks = ["premium", "culture"]\n{line}'
+            )
+            assert apply(market, text) > 0
+            assert propose(market, text).steps == ()
+            assert Plan.objects.get(stripe_id="everything").seats == seats
+            shown = assortment.show(gateway=market.gateway)
+            assert ("seats" in shown, propose(market, shown).steps) == (bool(seats), ())
+
     def test_plans_that_the_file_does_not_name_are_left_and_told(self, market: Market) -> None:
         assert len(propose(market, BOOKS).left_alone) == 2
         apply(market, BOOKS)
@@ -230,6 +242,7 @@ class TestMistakes:
             ('interval = "month"', 'interval = "month"\ninterval_count = 37', "from 1 to 36, not 37"),
             ('"culture"]', '"cultur"]', "plan.everything.unlocks: 'cultur' is no product here"),
             ('unlocks = ["premium", "culture"]', "", "plan.everything.unlocks: names no product"),
+            ('unlocks = ["premium"', 'seats = 0\nunlocks = ["premium"', "plan.everything.seats: must be a whole"),
             ('name = "Everything"', 'nam = "Everything"', "plan.everything.name: is missing"),
             ('name = "Everything"', 'name = "E"\nprise = 3', "plan.everything.prise: is not known here"),
             ("trial_days = 14", "", "trial_card: needs trial_days"),

@@ -15,7 +15,6 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import clock
-from billing import catalogue, gateway
 from config import demonstration
 from config.bootstrap import demo_ports
 from config.supervisor import Program, Supervisor, python
@@ -68,8 +67,7 @@ class Command(BaseCommand):
 
     def _seed(self, ports: tuple[int, int, int]) -> None:
         self._say("Stating plans at the sandbox and articles at the service")
-        demonstration.state_plans()
-        catalogue.refresh(gateway=gateway.default())
+        demonstration.state_plans(now=clock.now())
         service, newspaper = (f"http://localhost:{port}" for port in ports[:2])
         key = os.environ["SITE_API_KEYS"].partition(",")[0].partition(":")[2]
         command = python(

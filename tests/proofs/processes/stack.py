@@ -33,13 +33,12 @@ _OURS = {
 
 _PREPARE = """
 from django.core.management import call_command
-from billing import catalogue, gateway
+from accounts import clock
 from config import demonstration
 call_command("migrate", verbosity=0, interactive=False)
 call_command("createcachetable", verbosity=0)
 demonstration.state_products_and_staff()
-demonstration.state_plans()
-catalogue.refresh(gateway=gateway.default())
+demonstration.state_plans(now=clock.now())
 """
 
 
