@@ -34,7 +34,7 @@ def assemble(*, site_key: str) -> dict[str, dict[str, str]]:
     article("old-news", published_at=yesterday, stated_at=yesterday, demand="")
     article(ARTICLES[1], published_at=yesterday, stated_at=yesterday, demand=Demand.FREE)
     reader, subscriber, staff = a_reader(), a_reader(_SUBSCRIBERS_ADDRESS), a_member_of_staff()
-    _subscribe(subscriber)
+    subscribe(subscriber, price="premium_monthly")
     gift(subscriber, article=story, now=clock.now())
     return {
         "stranger": {},
@@ -50,6 +50,17 @@ def the_subscriber() -> User:
     return User.objects.get(email=_SUBSCRIBERS_ADDRESS)
 
 
+def subscribe(reader: User, *, price: str) -> None:
+    """Let a reader buy what is on sale under this name, with a card that pays."""
+    stripe, now = gateway.default(), clock.now()
+    back = f"{settings.SITE_URL}/account/"
+    checkout = subscribing.start(reader, price=price, return_url=back, gateway=stripe, now=now)
+    attempt = reader.checkout_attempts.get()
+    _pay(attempt.session_id)
+    arrival = subscribing.finish(attempt, session_id=attempt.session_id, gateway=stripe, now=clock.now())
+    assert arrival is subscribing.Arrival.DONE, checkout.url
+
+
 def token_of(reader: User) -> str:
     """Sign a reader in as an app does; return the token."""
     browser = Client()
@@ -59,16 +70,6 @@ def token_of(reader: User) -> str:
     session.save()
     assert session.session_key
     return session.session_key
-
-
-def _subscribe(reader: User) -> None:
-    stripe, now = gateway.default(), clock.now()
-    back = f"{settings.SITE_URL}/account/"
-    checkout = subscribing.start(reader, price="premium_monthly", return_url=back, gateway=stripe, now=now)
-    attempt = reader.checkout_attempts.get()
-    _pay(attempt.session_id)
-    arrival = subscribing.finish(attempt, session_id=attempt.session_id, gateway=stripe, now=clock.now())
-    assert arrival is subscribing.Arrival.DONE, checkout.url
 
 
 def _pay(session: str) -> None:

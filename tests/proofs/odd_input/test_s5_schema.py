@@ -62,7 +62,7 @@ _STATEMENT = {
 
 
 def lead(case: Case, caller: str, ask: Ask) -> None:
-    """Ask about what exists: an article, a price, an address of ours, a subscription that stands as is needed."""
+    """Ask about what exists: an article, a price, an address of ours, a subscription or group as is needed."""
     if "article_id" in case.path_parameters:
         case.path_parameters["article_id"] = "old-news" if case.method == "DELETE" else ARTICLES[0]
     if "gift_id" in case.path_parameters:
@@ -103,6 +103,7 @@ def _keep_connection(db: None) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_keep_connection")
 def test_s5_every_answer_is_as_the_document_says(market: Market, figure: Figure) -> None:
+    market.stock_groups()
     interview = Interview(
         schema=schemathesis.openapi.from_wsgi(DOCUMENT, application),
         callers=assemble(site_key="site-key-for-tests-only"),
