@@ -71,6 +71,13 @@ class Market:
         self.price(company, slug="company_monthly", amount=790)
         catalogue.refresh(gateway=self.gateway)
 
+    def stock_gifts(self) -> None:
+        """Put the archive on sale as a gift, for six months."""
+        Product.objects.get_or_create(slug="archive", defaults={"name": "The archive"})
+        archive = self.product("The archive, a gift", unlocks="archive")
+        self.once(archive, slug="archive_gift", amount=2900, gift_months="6")
+        catalogue.refresh(gateway=self.gateway)
+
     def product(self, name: str, **metadata: str) -> str:
         """Make a product at Stripe."""
         return self.sdk.v1.products.create({"name": name, "metadata": metadata}).id

@@ -104,6 +104,7 @@ def _keep_connection(db: None) -> Iterator[None]:
 @pytest.mark.usefixtures("_keep_connection")
 def test_s5_every_answer_is_as_the_document_says(market: Market, figure: Figure) -> None:
     market.stock_groups()
+    market.stock_gifts()
     interview = Interview(
         schema=schemathesis.openapi.from_wsgi(DOCUMENT, application),
         callers=assemble(site_key="site-key-for-tests-only"),

@@ -10,9 +10,9 @@ from schemathesis import Case
 
 from accounts.models import User
 from tests.proofs.odd_input.interview import Ask
-from tests.proofs.odd_input.standing import groups, subscriptions
+from tests.proofs.odd_input.standing import groups, presents, subscriptions
 
-_LEADS = {**subscriptions.LEADS, **groups.LEADS}
+_LEADS = {**subscriptions.LEADS, **groups.LEADS, **presents.LEADS}
 
 
 def lead(case: Case, reader: User, ask: Ask) -> None:
