@@ -68,7 +68,7 @@ def keep(reader: User, wish: Wish, deed: Deed, *, gateway: Gateway, now: datetim
             return
         if not attempts.is_agreement(attempt):
             subscribing.make_room(attempt, gateway=gateway, now=now)
-        elif not _is(attempt, wish) and attempts.give_way(attempt, gateway=gateway, now=now):
+        elif not _goes_on(attempt, wish, now=now) and attempts.give_way(attempt, gateway=gateway, now=now):
             continue
         if CheckoutAttempt.objects.filter(pk=attempt.pk, state=CheckoutAttempt.State.OPEN).exists():
             if not patience.wait():
@@ -130,7 +130,7 @@ def _opened(reader: User, wish: Wish, *, now: datetime) -> tuple[CheckoutAttempt
         except IntegrityError:
             found = CheckoutAttempt.objects.filter(reader=reader, state=CheckoutAttempt.State.OPEN).first()
         if found is not None:
-            return found, _is(found, wish) and attempts.claim(found, now=now)
+            return found, _goes_on(found, wish, now=now) and attempts.claim(found, now=now)
 
 
 def _new(reader: User, wish: Wish, *, now: datetime) -> CheckoutAttempt:
@@ -159,6 +159,11 @@ def _columns(wish: Wish) -> dict[str, Any]:
 def _is_kept(reader: User, wish: Wish) -> bool:
     done = CheckoutAttempt.objects.filter(reader=reader, state=CheckoutAttempt.State.DONE)
     return done.filter(**_columns(wish)).exists()
+
+
+def _goes_on(attempt: CheckoutAttempt, wish: Wish, *, now: datetime) -> bool:
+    """Tell whether this attempt is for the same wish, and may still be carried on."""
+    return _is(attempt, wish) and attempts.may_repeat(attempt, now=now)
 
 
 def _is(attempt: CheckoutAttempt, wish: Wish) -> bool:

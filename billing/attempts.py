@@ -16,11 +16,18 @@ from billing.models import CheckoutAttempt, Customer
 
 # Stripe may still be at work on a call of which we heard nothing. After so long it is not.
 _SETTLED = timedelta(minutes=2)
+# Stripe forgets a key after a day at the earliest; from then on the same call would be made a second time.
+_KEY_LIFE = timedelta(hours=23)
 
 
 def is_agreement(attempt: CheckoutAttempt) -> bool:
     """Tell whether the card on file pays for this one, at once."""
     return attempt.kind != CheckoutAttempt.Kind.CHECKOUT
+
+
+def may_repeat(attempt: CheckoutAttempt, *, now: datetime) -> bool:
+    """Tell whether making its call again would still be the same call at Stripe."""
+    return attempt.asked_at is None or now < attempt.asked_at + _KEY_LIFE
 
 
 def claim(attempt: CheckoutAttempt, *, now: datetime) -> bool:

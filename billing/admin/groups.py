@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
 from accounts import clock
+from accounts.admin import ShownOnly
 from billing import groups
 from billing.admin.mirror import MirrorAdmin, about_reader, one, row_of
 from billing.errors import GroupRefused, NothingToDo
@@ -24,7 +25,7 @@ class ReasonForm(ActionForm):
 
 
 @admin.register(Seat)
-class SeatAdmin(MirrorAdmin):
+class SeatAdmin(ShownOnly, MirrorAdmin):
     """Places in groups. The token is kept as a hash and shown to nobody."""
 
     list_display = (

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts import clock
+from accounts.admin import ShownOnly
 from accounts.models import User
 from billing import comps, gateway, money, presents
 from billing.admin.mirror import MirrorAdmin, MirrorInline, about_reader, listing, one, row_of
@@ -191,11 +192,11 @@ class ReasonForm(ActionForm):
 
 
 @admin.register(Present)
-class PresentAdmin(MirrorAdmin):
+class PresentAdmin(ShownOnly, MirrorAdmin):
     """Gift subscriptions. The code is not shown: whoever has it may redeem it."""
 
     list_display = (
-        "id", "price", "paid", "giver_email", "recipient_email", "made_at", "paid_at", "redeemed_at", "redeemed_by",
+        "id", "price", "amount_paid", "giver_email", "recipient_email", "made_at", "paid_at", "redeemed_at", "redeemed_by",
         "voided_at", "is_refunded",
     )  # fmt: skip
     list_filter = (
@@ -216,17 +217,17 @@ class PresentAdmin(MirrorAdmin):
         "session_id",
     )
     fields = (
-        "related", "price", "products", "months", "paid", "giver", "giver_email", "giver_name", "recipient_email",
+        "related", "price", "products", "months", "amount_paid", "giver", "giver_email", "giver_name", "recipient_email",
         "send_on", "told_at", "made_at", "paid_at", "payment_id", "expires_at", "redeemed_at", "redeemed_by",
         "starts_at", "ends_at", "voided_at", "void_reason", "is_refunded",
     )  # fmt: skip
-    readonly_fields = ("related", "paid")
+    readonly_fields = ("related", "amount_paid")
     date_hierarchy = "made_at"
     action_form = ReasonForm
     actions = ("refund",)
 
     @admin.display(description=gettext_lazy("amount"), ordering="amount")
-    def paid(self, row: Present) -> str:
+    def amount_paid(self, row: Present) -> str:
         """Return the amount as people read it."""
         return money.text(row.amount, currency=row.currency)
 

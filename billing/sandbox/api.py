@@ -111,7 +111,7 @@ class Api:
         if asked.key is None or request.method != "POST":
             return self._spoilt(asked, fault)
         fingerprint = hashlib.sha256(repr((request.path, sorted(pairs))).encode()).hexdigest()
-        known = self.keys.begin(asked.key, fingerprint=fingerprint)
+        known = self.keys.begin(asked.key, fingerprint=fingerprint, now=int(self.world.now()))
         if known is None:
             return self._first_time(asked, asked.key, fault)
         replayed = Response(known.body, status=known.status, mimetype="application/json")

@@ -1,4 +1,4 @@
-"""Idempotency keys: the first answer to a key is the answer for ever."""
+"""Idempotency keys: the first answer to a key is the answer for a day; then the key is forgotten."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 
 from .errors import ApiError
 
+# Stripe keeps keys for at least so long, and promises nothing beyond.
+_LIFE = 24 * 3600
+
 
 @dataclass(slots=True)
 class Answer:
     """What a key stands for; `status` is 0 while the request is still under way."""
 
     fingerprint: str
+    begun_at: int
     status: int = 0
     body: bytes = b""
 
@@ -24,15 +28,15 @@ class IdempotencyKeys:
     _answers: dict[str, Answer] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self, key: str, *, fingerprint: str) -> Answer | None:
-        """Claim a key and return nothing, or return the answer to replay.
+    def begin(self, key: str, *, fingerprint: str, now: int) -> Answer | None:
+        """Claim a key and return nothing, or return the answer to replay; `now` in seconds of the stand-in's clock.
 
         :raises ApiError: the key was used for another request, or its request is still under way.
         """
         with self._lock:
             known = self._answers.get(key)
-            if known is None:
-                self._answers[key] = Answer(fingerprint)
+            if known is None or now - known.begun_at >= _LIFE:
+                self._answers[key] = Answer(fingerprint, now)
                 return None
         if known.fingerprint != fingerprint:
             raise ApiError(

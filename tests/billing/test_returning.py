@@ -140,6 +140,24 @@ class TestReturn:
         assert live(market) == 1
         assert paid(market) == [990, 990]
 
+    @pytest.mark.parametrize("was_done", [True, False])
+    def test_days_later_a_form_sent_again_buys_nothing(
+        self, market: Market, reader: User, was_done: bool
+    ) -> None:
+        """Stripe has forgotten the key by then: the same call would be another purchase."""
+        shown = propose(market, reader)
+        if was_done:
+            market.fault(target="api", kind="drop_response", match="POST /v1/subscriptions", left=1)
+        market.fault(target="api", kind="drop_request", match="POST /v1/subscriptions", left=9)
+        with pytest.raises(StripeTrouble):
+            agree(market, reader, shown)
+        market.sandbox.world.faults.clear()
+        market.sandbox.advance(seconds=25 * 3600)
+        with pytest.raises(AlreadySubscribed if was_done else AmountOutdated):
+            agree(market, reader, shown)
+        assert live(market) == int(was_done)
+        assert paid(market) == [990] * (1 + was_done)
+
 
 @pytest.mark.django_db(transaction=True)
 class TestAtOnce:
