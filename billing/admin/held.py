@@ -196,8 +196,8 @@ class PresentAdmin(ShownOnly, MirrorAdmin):
     """Gift subscriptions. The code is not shown: whoever has it may redeem it."""
 
     list_display = (
-        "id", "price", "amount_paid", "giver_email", "recipient_email", "made_at", "paid_at", "redeemed_at", "redeemed_by",
-        "voided_at", "is_refunded",
+        "id", "price", "amount_paid", "giver_email", "recipient_email", "made_at", "paid_at", "redeemed_at",
+        "redeemed_by", "voided_at", "is_refunded",
     )  # fmt: skip
     list_filter = (
         ("paid_at", admin.EmptyFieldListFilter),
@@ -217,9 +217,9 @@ class PresentAdmin(ShownOnly, MirrorAdmin):
         "session_id",
     )
     fields = (
-        "related", "price", "products", "months", "amount_paid", "giver", "giver_email", "giver_name", "recipient_email",
-        "send_on", "told_at", "made_at", "paid_at", "payment_id", "expires_at", "redeemed_at", "redeemed_by",
-        "starts_at", "ends_at", "voided_at", "void_reason", "is_refunded",
+        "related", "price", "products", "months", "amount_paid", "giver", "giver_email", "giver_name",
+        "recipient_email", "send_on", "told_at", "made_at", "paid_at", "payment_id", "expires_at", "redeemed_at",
+        "redeemed_by", "starts_at", "ends_at", "voided_at", "void_reason", "is_refunded",
     )  # fmt: skip
     readonly_fields = ("related", "amount_paid")
     date_hierarchy = "made_at"
