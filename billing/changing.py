@@ -12,7 +12,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import agreements, catalogue, links, money, outlook, subscribing, waiting, words
+from billing import agreements, card_faces, catalogue, links, money, outlook, subscribing, waiting, words
 from billing.agreements import Deed, Wish
 from billing.catalogue import Offer
 from billing.errors import (
@@ -138,6 +138,8 @@ def _changeable(reader: User, row: Subscription, wanted: Price, *, now: datetime
     if row.pause_behavior or outlook.scheduled_end(row) is not None:
         remedy = {"kind": "resume", "url": links.account()}
         raise NotPossible(_("Please resume your subscription first."), remedies=(remedy,))
+    if row.status == Status.TRIALING:
+        _refuse_more_for_nothing(row, wanted)
     if items[0].stripe_price == wanted.stripe_id:
         raise NotPossible(_("You have this plan already."))
     if row.currency != wanted.currency:
@@ -148,12 +150,24 @@ def _changeable(reader: User, row: Subscription, wanted: Price, *, now: datetime
     return items[0]
 
 
+def _refuse_more_for_nothing(row: Subscription, wanted: Price) -> None:
+    """Let nobody take a trial along to what it was not offered for.
+
+    :raises NotPossible: there is no card that would pay once it ends, or others would read for nothing too.
+    """
+    if card_faces.charged_for(row) is None:
+        remedy = {"kind": "fix_card", "url": links.card(return_url=links.account())}
+        raise NotPossible(_("Please enter a card first."), remedies=(remedy,))
+    if wanted.plan.seats:
+        raise NotPossible(_("A group can begin once the trial has ended."))
+
+
 def _proposal(
     row: Subscription, item: SubscriptionItem, wanted: Price, *, at: datetime, gateway: Gateway
 ) -> Proposal:
     preview = _preview(row, item, wanted, at=at, gateway=gateway)
     next_at = preview.period_ends_at or row.trial_ends_at or row.period_ends_at
-    next_amount = max(0, (wanted.unit_amount or 0) * item.quantity + preview.balance_after)
+    next_amount = max(0, (wanted.unit_amount or 0) * _units(item, wanted) + preview.balance_after)
     return Proposal(
         subscription=str(row.pk),
         price=wanted,
@@ -179,9 +193,20 @@ def _preview(
         subscription=row.stripe_id,
         item=item.stripe_id,
         price=wanted.stripe_id,
-        quantity=item.quantity,
+        quantity=_units(item, wanted),
         at=at,
+        drop_discounts=_is_cheaper_for_a_while(row),
     )
+
+
+def _units(item: SubscriptionItem, wanted: Price) -> int:
+    """Return how many units go along: as many as there are, where the other plan is sold in several."""
+    return min(item.quantity, wanted.plan.most)
+
+
+def _is_cheaper_for_a_while(row: Subscription) -> bool:
+    """Tell whether something is taken off for a time: for the price it was given with, and for no other."""
+    return row.discount_ends_at is not None
 
 
 def _check(reader: User, wish: Wish, *, gateway: Gateway, now: datetime) -> None:
@@ -207,8 +232,9 @@ def _ask(wish: Wish, item: SubscriptionItem | None, *, key: str, gateway: Gatewa
             subscription=wish.subscription.stripe_id,
             item=item.stripe_id,
             price=wish.price.stripe_id,
-            quantity=item.quantity,
+            quantity=_units(item, wish.price),
             at=wish.shown_at,
+            drop_discounts=_is_cheaper_for_a_while(wish.subscription),
             # Another call to Stripe, so under another key.
             key=f"{key}-waits" if may_wait else key,
             may_wait=may_wait,

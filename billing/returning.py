@@ -11,7 +11,14 @@ from accounts.models import User
 from billing import agreements, card_faces, catalogue, links, money, subscribing, waiting, words
 from billing.agreements import Deed, Wish
 from billing.card_faces import CardFace
-from billing.errors import CardOnFileRefused, CardRefused, NothingToDo, NotPossible, SaleRefused
+from billing.errors import (
+    CardOnFileRefused,
+    CardRefused,
+    NothingToDo,
+    NotPossible,
+    SaleRefused,
+    StripeRefused,
+)
 from billing.gateway import Gateway
 from billing.models import CheckoutAttempt, Customer, PaymentMethod, Price, Subscription
 from billing.outlook import Charge
@@ -52,7 +59,7 @@ def propose(reader: User, *, price: str = "", gateway: Gateway, now: datetime) -
     :raises StripeTrouble: Stripe did not answer.
     """
     last, wanted, card = _possible(reader, price, return_url="", now=now)
-    return _proposal(last.customer, wanted, card, at=now.replace(microsecond=0), gateway=gateway)
+    return _proposal(last, wanted, card, at=now.replace(microsecond=0), gateway=gateway)
 
 
 def agree(
@@ -80,7 +87,7 @@ def agree(
         agreements.refuse_outdated(shown_at=shown_at, now=now)
         waiting.for_sync(last.customer_id, gateway=gateway, now=now)
         ended, _price, card = _possible(reader, price, return_url=return_url, now=now)
-        if _proposal(ended.customer, wanted, card, at=shown_at, gateway=gateway).amount != amount:
+        if _proposal(ended, wanted, card, at=shown_at, gateway=gateway).amount != amount:
             raise agreements.outdated()
 
     def begin(key: str) -> object:
@@ -90,6 +97,7 @@ def agree(
         return gateway.begin(
             customer=last.customer.stripe_id,
             price=wanted.stripe_id,
+            quantity=_units(last, wanted),
             card=card.stripe_id,
             reader=reader.public_id,
             key=key,
@@ -144,11 +152,24 @@ def _no_card() -> NothingToDo:
     return NothingToDo(_("There is no card on file."))
 
 
+def _units(last: Subscription, wanted: Price) -> int:
+    """Return how many units were held, where that many can be had again."""
+    return min(sum(item.quantity for item in last.items.all()) or 1, wanted.plan.most)
+
+
 def _proposal(
-    customer: Customer, wanted: Price, card: PaymentMethod, *, at: datetime, gateway: Gateway
+    last: Subscription, wanted: Price, card: PaymentMethod, *, at: datetime, gateway: Gateway
 ) -> Proposal:
-    preview = gateway.preview_start(customer=customer.stripe_id, price=wanted.stripe_id)
-    next_amount = max(0, (wanted.unit_amount or 0) + preview.balance_after)
+    units = _units(last, wanted)
+    try:
+        preview = gateway.preview_start(
+            customer=last.customer.stripe_id, price=wanted.stripe_id, quantity=units
+        )
+    except (
+        StripeRefused
+    ) as refusal:  # where taxes are worked out, for example, somebody whose address nobody knows
+        raise NothingToDo(_("This cannot begin again with one click.")) from refusal
+    next_amount = max(0, (wanted.unit_amount or 0) * units + preview.balance_after)
     next_at = preview.period_ends_at
     return Proposal(
         price=wanted,

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import stripe
 from stripe.params import (
     InvoiceCreatePreviewParams,
+    SubscriptionCreateParams,
     SubscriptionUpdateParams,
     SubscriptionUpdateParamsCancellationDetails,
 )
@@ -28,6 +29,7 @@ class Contracts(ABC):
     """What the account may be asked about a subscription that runs, or has ended; see the port for the promises."""
 
     _v1: Any  # the SDK's services, which the account makes
+    _with_tax: bool  # whether Stripe works out the taxes of what begins
 
     @abstractmethod
     def _update_subscription(
@@ -35,25 +37,37 @@ class Contracts(ABC):
     ) -> SubscriptionSnapshot: ...
 
     def preview_change(
-        self, *, subscription: str, item: str, price: str, quantity: int, at: datetime
+        self,
+        *,
+        subscription: str,
+        item: str,
+        price: str,
+        quantity: int,
+        at: datetime,
+        drop_discounts: bool = False,
     ) -> PreviewSnapshot:
         """Ask what a change to another price would bring, were it made at `at`."""
-        return self._preview(
-            {
-                "subscription": subscription,
-                "subscription_details": {
-                    "items": [{"id": item, "price": price, "quantity": quantity}],
-                    "proration_behavior": "always_invoice",
-                    "proration_date": int(at.timestamp()),
-                },
-            }
-        )
+        wish: InvoiceCreatePreviewParams = {
+            "subscription": subscription,
+            "subscription_details": {
+                "items": [{"id": item, "price": price, "quantity": quantity}],
+                "proration_behavior": "always_invoice",
+                "proration_date": int(at.timestamp()),
+            },
+        }
+        if drop_discounts:
+            wish["discounts"] = ""
+        return self._preview(wish)
 
-    def preview_start(self, *, customer: str, price: str) -> PreviewSnapshot:
+    def preview_start(self, *, customer: str, price: str, quantity: int = 1) -> PreviewSnapshot:
         """Ask what a new subscription to a price would bring today."""
-        return self._preview(
-            {"customer": customer, "subscription_details": {"items": [{"price": price, "quantity": 1}]}}
-        )
+        wish: InvoiceCreatePreviewParams = {
+            "customer": customer,
+            "subscription_details": {"items": [{"price": price, "quantity": quantity}]},
+        }
+        if self._with_tax:
+            wish["automatic_tax"] = {"enabled": True}
+        return self._preview(wish)
 
     def change_price(
         self,
@@ -64,34 +78,36 @@ class Contracts(ABC):
         quantity: int,
         at: datetime,
         key: str,
+        drop_discounts: bool = False,
         may_wait: bool = False,
     ) -> SubscriptionSnapshot:
         """Change to another price as if at `at`, and settle the difference now."""
         unpaid: Unpaid = "pending_if_incomplete" if may_wait else "error_if_incomplete"
-        return self._update_subscription(
-            subscription,
-            {
-                "items": [{"id": item, "price": price, "quantity": quantity}],
-                "proration_behavior": "always_invoice",
-                "proration_date": int(at.timestamp()),
-                "payment_behavior": unpaid,
-            },
-            key=key,
-        )
+        wish: SubscriptionUpdateParams = {
+            "items": [{"id": item, "price": price, "quantity": quantity}],
+            "proration_behavior": "always_invoice",
+            "proration_date": int(at.timestamp()),
+            "payment_behavior": unpaid,
+        }
+        if drop_discounts:
+            wish["discounts"] = ""
+        return self._update_subscription(subscription, wish, key=key)
 
-    def begin(self, *, customer: str, price: str, card: str, reader: str, key: str) -> SubscriptionSnapshot:
+    def begin(
+        self, *, customer: str, price: str, card: str, reader: str, key: str, quantity: int = 1
+    ) -> SubscriptionSnapshot:
         """Begin a subscription on a card on file, or nothing at all."""
+        wish: SubscriptionCreateParams = {
+            "customer": customer,
+            "items": [{"price": price, "quantity": quantity}],
+            "default_payment_method": card,
+            "payment_behavior": "error_if_incomplete",
+            "metadata": {"reader_id": reader},
+        }
+        if self._with_tax:
+            wish["automatic_tax"] = {"enabled": True}
         with translated():
-            made = self._v1.subscriptions.create(
-                {
-                    "customer": customer,
-                    "items": [{"price": price, "quantity": 1}],
-                    "default_payment_method": card,
-                    "payment_behavior": "error_if_incomplete",
-                    "metadata": {"reader_id": reader},
-                },
-                {"idempotency_key": key},
-            )
+            made = self._v1.subscriptions.create(wish, {"idempotency_key": key})
         return snapshots.subscription(_plain(made))
 
     def pause(self, *, subscription: str, until: datetime, key: str) -> SubscriptionSnapshot:

@@ -227,9 +227,19 @@ class Gateway(Goods, Protocol):
         ...
 
     def preview_change(
-        self, *, subscription: str, item: str, price: str, quantity: int, at: datetime
+        self,
+        *,
+        subscription: str,
+        item: str,
+        price: str,
+        quantity: int,
+        at: datetime,
+        drop_discounts: bool = False,
     ) -> PreviewSnapshot:
-        """Ask what a change to another price would bring, were it made at `at` and settled at once."""
+        """Ask what a change to another price would bring, were it made at `at` and settled at once.
+
+        With `drop_discounts` nothing is taken off any more, as with `change_price`.
+        """
         ...
 
     def change_price(
@@ -241,6 +251,7 @@ class Gateway(Goods, Protocol):
         quantity: int,
         at: datetime,
         key: str,
+        drop_discounts: bool = False,
         may_wait: bool = False,
     ) -> SubscriptionSnapshot:
         """Change to another price as if at `at`, and charge or credit the difference now.
@@ -252,11 +263,13 @@ class Gateway(Goods, Protocol):
         """
         ...
 
-    def preview_start(self, *, customer: str, price: str) -> PreviewSnapshot:
+    def preview_start(self, *, customer: str, price: str, quantity: int = 1) -> PreviewSnapshot:
         """Ask what a new subscription to a price (Stripe's id) would bring today."""
         ...
 
-    def begin(self, *, customer: str, price: str, card: str, reader: str, key: str) -> SubscriptionSnapshot:
+    def begin(
+        self, *, customer: str, price: str, card: str, reader: str, key: str, quantity: int = 1
+    ) -> SubscriptionSnapshot:
         """Begin a subscription on a card on file. Where the card does not pay, there is no subscription.
 
         :raises CardRefused: the card was declined, or the bank wants a confirmation (code `authentication_required`).

@@ -109,6 +109,10 @@ class HostedSessions:
             "success_url": return_url,
             "cancel_url": cancel_url,
         }
+        if self._with_tax:
+            params["automatic_tax"] = {"enabled": True}
+            if customer is not None:
+                params["customer_update"] = {"address": "auto", "name": "auto"}
         if reader is not None:
             params["client_reference_id"] = reader
         if customer is not None:

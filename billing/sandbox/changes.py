@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 
-from . import invoicing, lifecycle
+from . import discounts, invoicing, lifecycle
 from .cards import Answer
 from .catalogue import usable_price
 from .clock import HOUR, period_end
@@ -43,7 +43,10 @@ def changed_lines(world: World, subscription: Obj, params: Params) -> tuple[list
     interval = _interval(world, subscription)
     at = _proration_date(world, subscription, params)
     given = params.get("items") or []
-    credits_ = [line for entry in given for line in _credit(world, subscription, entry, at=at)]
+    # With a discount that ends here goes what it took off the time that is given back.
+    ended = subscription["discounts"] if params.get("discounts") == "" else []
+    credits_ = [line for entry in given for line in _credit(world, subscription, entry, at=at, ended=ended)]
+    subscription["discounts"] = [one for one in subscription["discounts"] if one not in ended]
     changed = _change_items(world, subscription, given)
     if _trial_moves(world, subscription, params):
         return [], False
@@ -90,9 +93,9 @@ def _item(subscription: Obj, entry: Params) -> Obj | None:
     raise missing("subscription_item", entry["id"], param="items[id]")
 
 
-def _credit(world: World, subscription: Obj, entry: Params, *, at: int) -> list[Obj]:
+def _credit(world: World, subscription: Obj, entry: Params, *, at: int, ended: list[str]) -> list[Obj]:
     item = _item(subscription, entry)
-    return _prorated(world, subscription, item, sign=-1, at=at) if item else []
+    return _prorated(world, subscription, item, sign=-1, at=at, ended=ended) if item else []
 
 
 def _change_items(world: World, subscription: Obj, given: list[Params]) -> list[Obj]:
@@ -131,15 +134,19 @@ def _check_fit(world: World, subscription: Obj) -> None:
         raise not_simulated("subscriptions with items of several billing intervals")
 
 
-def _prorated(world: World, subscription: Obj, item: Obj, *, sign: int, at: int) -> list[Obj]:
+def _prorated(
+    world: World, subscription: Obj, item: Obj, *, sign: int, at: int, ended: list[str] | None = None
+) -> list[Obj]:
     """Return the line for the rest of the period: given back (-1) or charged (1). A trial has nothing to settle."""
     if subscription["status"] == "trialing":
         return []
     start, end = item["current_period_start"], item["current_period_end"]
     price = world.store.get("price", item["price"])
-    amount = sign * _share(
-        price["unit_amount"] * item["quantity"], of=max(0, end - at), whole=max(1, end - start)
-    )
+    full = price["unit_amount"] * item["quantity"]
+    for identifier in ended or ():
+        discount = world.store.get("discount", identifier)
+        full -= discounts.reduction(world.store.get("coupon", discount["source"]["coupon"]), subtotal=full)
+    amount = sign * _share(full, of=max(0, end - at), whole=max(1, end - start))
     name = world.store.get("product", price["product"])["name"]
     text = f"{'Unused' if sign < 0 else 'Remaining'} time on {name}"
     return [

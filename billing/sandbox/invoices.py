@@ -164,6 +164,8 @@ def create_preview(world: World, params: Params) -> Obj:
     if unknown:
         raise not_simulated(f"subscription_details with {sorted(unknown)} in an invoice preview")
     subscription = copy.deepcopy(found)
+    if params.get("discounts", "") != "":
+        raise not_simulated("other discounts in an invoice preview")
     if found["status"] in lifecycle.ENDED or (
         found["cancel_at"] and found["cancel_at"] <= lifecycle.period_of(found)[1] and not details
     ):
@@ -172,6 +174,8 @@ def create_preview(world: World, params: Params) -> Obj:
             status=404,
             code="invoice_upcoming_none",
         )
+    if details and "discounts" in params:
+        details = {**details, "discounts": ""}
     return _previewed(world, subscription, details, mode=params.get("preview_mode", "next"))
 
 
@@ -221,7 +225,7 @@ ROUTES = (
         "POST /v1/invoices/create_preview",
         create_preview,
         schema="InvoiceCreatePreviewParams",
-        understood="subscription subscription_details customer preview_mode",
+        understood="subscription subscription_details customer preview_mode discounts automatic_tax",
     ),
     route("GET /v1/invoices/<invoice>", retrieve, schema="InvoiceRetrieveParams"),
     route(

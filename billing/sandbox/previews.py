@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import invoicing, lifecycle
+from . import invoicing, lifecycle, taxes
 from .clock import period_end
 from .customers import live_customer
 from .errors import not_simulated, parameter_missing
@@ -28,7 +28,11 @@ def of_new(world: World, params: Params) -> Obj:
     end = period_end(now, after=now, interval=recurring["interval"], count=recurring["interval_count"])
     imagined: Obj = {
         "id": "",
-        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
+        "automatic_tax": {
+            "disabled_reason": None,
+            "enabled": taxes.located(params, customer),
+            "liability": None,
+        },
         "collection_method": "charge_automatically",
         "currency": items[0][0]["currency"],
         "customer": customer["id"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import changes, discounts, invoicing, lifecycle
+from . import changes, discounts, invoicing, lifecycle, taxes
 from .cards import Answer
 from .catalogue import usable_price
 from .clock import DAY
@@ -31,6 +31,7 @@ def create(world: World, params: Params) -> Obj:
         "payment_method", customer["invoice_settings"]["default_payment_method"]
     )
     due = 0 if trial_end else sum(price["unit_amount"] * quantity for price, quantity in items)
+    taxed = taxes.located(params, customer)
     answer = _first_answer(world, params, customer, charged, due=due, behaviour=behaviour)
     subscription = lifecycle.new_subscription(
         world,
@@ -41,6 +42,7 @@ def create(world: World, params: Params) -> Obj:
         metadata=params.get("metadata"),
         missing_payment_method=missing_card_wish(params),
     )
+    subscription["automatic_tax"]["enabled"] = taxed
     subscription["description"] = params.get("description") or None
     subscription["discounts"] = _granted(world, subscription, params.get("discounts") or [])
     _schedule_cancellation(world, subscription, params)
@@ -330,7 +332,7 @@ ROUTES = (
         "POST /v1/subscriptions",
         create,
         schema="SubscriptionCreateParams",
-        understood=f"{_SHARED} customer trial_period_days",
+        understood=f"{_SHARED} customer trial_period_days automatic_tax",
     ),
     route(
         "GET /v1/subscriptions",

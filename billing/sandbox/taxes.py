@@ -30,6 +30,21 @@ def asked_for(params: Params, customer: Obj | None) -> bool:
     return enabled
 
 
+def located(params: Params, customer: Obj) -> bool:
+    """Tell whether a subscription is to work out taxes.
+
+    :raises ApiError: nobody knows where the customer is.
+    """
+    enabled = bool(params.get("automatic_tax", {}).get("enabled"))
+    if enabled and not customer["address"]:
+        raise ApiError(
+            "The customer's location isn't recognized. Set a valid customer address in order to automatically "
+            "calculate tax.",
+            code="customer_tax_location_invalid",
+        )
+    return enabled
+
+
 def of(amount: int, *, behavior: str) -> int:
     """Return the tax within an inclusive amount, or on top of an exclusive one."""
     whole = 100 + PERCENT if behavior == "inclusive" else 100
