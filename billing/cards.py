@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import calls, links, waiting, words
+from billing import calls, customers, links, waiting, words
 from billing.errors import CardRefused, NothingToDo, StripeGone, StripeRefused, StripeTrouble
 from billing.gateway import Gateway
 from billing.models import Customer, Subscription
@@ -148,7 +147,7 @@ def finish(session_id: str, *, reader: User | None = None, gateway: Gateway, now
 
 
 def _customer_of(reader: User) -> Customer:
-    ours = Customer.objects.filter(reader=reader, livemode=settings.STRIPE_LIVEMODE, deleted_at=None)
+    ours = customers.every(reader)
     # Of two that were merged, the one in trouble is meant.
     customer = ours.filter(subscriptions__status__in=_UNPAID).first() or ours.filter(merged_into=None).first()
     if customer is None:

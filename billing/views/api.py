@@ -20,6 +20,7 @@ from accounts.authentication import IsReader
 from accounts.models import User
 from billing import (
     cards,
+    contracts,
     gateway,
     holdings,
     invoices,
@@ -30,6 +31,7 @@ from billing import (
     redeeming,
     subscribing,
 )
+from billing.contracts import Why
 from billing.errors import CursorUnknown
 from billing.serializers import (
     AddressSerializer,
@@ -42,7 +44,6 @@ from billing.serializers import (
     SubscriptionRequestSerializer,
     SubscriptionStateSerializer,
 )
-from billing.subscribing import Why
 from billing.views import typed
 
 _AN_HOUR = 3600  # seconds
@@ -157,7 +158,7 @@ class CancelView(APIView):
         """Cancel and answer with the new state."""
         wish = _body(CancelRequestSerializer, request)
         reader = _reader(request)
-        subscribing.cancel(
+        contracts.cancel(
             reader,
             subscription=wish.get("subscription"),
             why=Why(wish.get("feedback", ""), wish.get("comment", "")),

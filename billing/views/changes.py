@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from accounts import clock
 from accounts.authentication import IsReader
-from billing import changing, gateway, links, pausing, subscribing
+from billing import changing, contracts, gateway, links, pausing
 from billing.errors import AmountOutdated, NothingToDo, NotOnSale, SaleRefused, StripeRefused, StripeTrouble
 from billing.serializers import (
     ChangeRequestSerializer,
@@ -104,7 +104,7 @@ def change(request: HttpRequest) -> HttpResponse:
 
 
 def _offer(request: HttpRequest, chosen: str | None, return_url: str) -> HttpResponse:
-    row = subscribing.own_open(_reader(request), chosen, now=clock.now())
+    row = contracts.own_open(_reader(request), chosen, now=clock.now())
     product = request.GET.get("product", "")
     context = {
         "subscription": str(row.pk),
@@ -196,7 +196,7 @@ def pause(request: HttpRequest) -> HttpResponse:
     chosen = request.POST.get("subscription") or request.GET.get("subscription") or None
     try:
         if request.method != "POST":
-            row = subscribing.own_open(reader, chosen, now=now)
+            row = contracts.own_open(reader, chosen, now=now)
             return render(
                 request,
                 "billing/pause.html",

@@ -23,6 +23,8 @@ from accounts.models import User
 from billing import (
     cards,
     codes,
+    contracts,
+    customers,
     gateway,
     holdings,
     invoices,
@@ -39,6 +41,7 @@ from billing import (
 )
 from billing.cards import Stored
 from billing.codes import Code
+from billing.contracts import Why
 from billing.errors import (
     CodeRefused,
     NothingToDo,
@@ -50,7 +53,7 @@ from billing.errors import (
 )
 from billing.offers import Offers
 from billing.outlook import Outlook
-from billing.subscribing import Arrival, Why
+from billing.subscribing import Arrival
 from billing.views import typed
 
 _LONGEST_QUANTITY = 9  # digits
@@ -124,7 +127,7 @@ def _offers(request: HttpRequest, *, product: str | None = None, code: Code | No
 def _typed_code(request: HttpRequest) -> tuple[Code | None, str]:
     """Return the code in the address, or what is wrong with it."""
     reader = _reader(request)
-    customer = subscribing.customer_of(reader)
+    customer = customers.of(reader)
     try:
         text = typed.code(request, request.GET.get("code", ""), reader=reader)
         if not text:
@@ -166,7 +169,7 @@ def cancel(request: HttpRequest) -> HttpResponse:
     chosen = request.POST.get("subscription") or request.GET.get("subscription")
     if request.method == "POST":
         try:
-            subscribing.cancel(
+            contracts.cancel(
                 reader,
                 subscription=chosen,
                 why=_why(request),
@@ -200,7 +203,7 @@ def _save_offer(request: HttpRequest, reader: User, state: Outlook) -> tuple[dat
     if not settings.SAVE_OFFER_PAUSE or not state.can_pause or state.id in seen:
         return ()
     request.session["save_offer"] = [*seen[-9:], state.id]
-    return pausing.dates(subscribing.own_open(reader, state.id, now=clock.now()), now=clock.now())
+    return pausing.dates(contracts.own_open(reader, state.id, now=clock.now()), now=clock.now())
 
 
 @require_POST
@@ -226,7 +229,7 @@ def resume(request: HttpRequest) -> HttpResponse:
 def confirm_payment(request: HttpRequest) -> HttpResponse:
     """Lead to the bank's confirmation, if one is still asked for."""
     reader = _reader(request)
-    customer = subscribing.customer_of(reader)
+    customer = customers.of(reader)
     if customer is not None:
         try:
             waiting.for_sync(customer.pk, gateway=gateway.default(), now=clock.now())

@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from accounts.models import Mail, User
-from billing import catalogue, dunning, inbox, merging, outlook, subscribing, sync
+from billing import catalogue, customers, dunning, inbox, merging, outlook, subscribing, sync
 from billing.errors import CurrencyLocked, MergeRefused
 from billing.models import Customer, PaymentMethod, StripeEvent, Subscription
 from billing.steps import Step
@@ -209,7 +209,7 @@ class TestMerging:
             assert self.merge(market, stays=stays, goes=goes) == merging.Merged((), ())
         assert open_to(reader, market) == {"premium", "culture"}
         assert {state.plan_name for state in outlook.every(reader, now=market.now)} == {"Premium", "Culture"}
-        assert subscribing.customer_of(reader) == stays
+        assert customers.of(reader) == stays
         assert len(market.objects("charge")) == charges
 
     def test_what_would_be_paid_twice_ends_with_its_period(self, market: Market, reader: User) -> None:
