@@ -8,13 +8,12 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from billing import calls, sync
 from billing.gateway import Gateway
 from billing.models import Customer
-
-_ACCOUNT_CLOSED = "This account was closed meanwhile."
 
 
 def of(reader: User) -> Customer | None:
@@ -64,5 +63,18 @@ def ensure(reader: User, *, gateway: Gateway, now: datetime) -> Customer:
     except IntegrityError:  # a parallel story made them known first
         return every(reader).get(merged_into=None)
     if not current.is_active:
-        raise PermissionDenied(_ACCOUNT_CLOSED)
+        raise _closed()
     return customer
+
+
+def refuse_closed(reader: User) -> None:
+    """Let nobody begin anything whose account was closed since their page was shown.
+
+    :raises PermissionDenied: so it is.
+    """
+    if not User.objects.filter(pk=reader.pk, is_active=True).exists():
+        raise _closed()
+
+
+def _closed() -> PermissionDenied:
+    return PermissionDenied(_("This account was closed meanwhile."))

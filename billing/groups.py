@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import invitations, seats
+from billing import customers, invitations, seats
 from billing.errors import GroupFull, GroupRefused, InvitationGone, NothingToDo
 from billing.models import Customer, Seat, SeatQuerySet, Subscription
 
@@ -163,8 +162,7 @@ def _is_alive(subscription: Subscription) -> bool:
 
 
 def _check_newcomer(reader: User, group: Subscription) -> None:
-    if not User.objects.filter(pk=reader.pk, is_active=True).exists():
-        raise PermissionDenied("This account was closed meanwhile.")
+    customers.refuse_closed(reader)
     members = group.seats.members()
     if reader == _owner(group):
         raise GroupRefused(_("This is your own group: you have the first place in it."))

@@ -8,15 +8,13 @@ Stripe, so parallel and double clicks, two tabs and a retry after a timeout all 
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -195,30 +193,22 @@ def _open_attempt(reader: User, wish: Wish, *, return_url: str, now: datetime) -
         attempt = CheckoutAttempt.objects.filter(reader=reader, state=CheckoutAttempt.State.OPEN).first()
         if attempt is None:
             try:
-                return _new_attempt(reader, wish, return_url=return_url, now=now)
+                return attempts.begin(
+                    reader,
+                    price=wish.price,
+                    code=wish.code,
+                    quantity=wish.quantity,
+                    return_url=return_url,
+                    now=now,
+                )
             except IntegrityError:
                 continue  # a parallel click was first: share its attempt
         if not attempt.session_id and now - attempt.started_at > _SESSION_LIFE:
-            _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
+            attempts.close(attempt, CheckoutAttempt.State.CLOSED, now=now)
             continue
         if attempt.return_url != return_url:
             CheckoutAttempt.objects.filter(pk=attempt.pk).update(return_url=return_url)
         return attempt
-
-
-def _new_attempt(reader: User, wish: Wish, *, return_url: str, now: datetime) -> CheckoutAttempt:
-    if not User.objects.filter(pk=reader.pk, is_active=True).exists():
-        raise PermissionDenied("This account was closed meanwhile.")
-    with transaction.atomic():
-        return CheckoutAttempt.objects.create(
-            reader=reader,
-            price=wish.price,
-            code=wish.code,
-            quantity=wish.quantity,
-            key=f"checkout-{secrets.token_hex(16)}",
-            return_url=return_url,
-            started_at=now,
-        )
 
 
 def _is_wanted(attempt: CheckoutAttempt, session: CheckoutSnapshot, wish: Wish) -> bool:
@@ -241,21 +231,21 @@ def _session(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> Ch
         try:
             return gateway.checkout(attempt.session_id)
         except StripeGone:
-            _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
+            attempts.close(attempt, CheckoutAttempt.State.CLOSED, now=now)
             return None
-    if attempts.is_agreement(attempt) or not _claim(attempt, now=now):
+    if attempts.is_agreement(attempt) or not attempts.claim(attempt, now=now):
         return None
     try:
         session = _open_session(attempt, gateway=gateway, now=now)
     except StripeTrouble as trouble:
         if trouble.answered:
             # Stripe keeps its failure under this key. A session that came of it has an address nobody was given.
-            _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
+            attempts.close(attempt, CheckoutAttempt.State.CLOSED, now=now)
         CheckoutAttempt.objects.filter(pk=attempt.pk).update(leased_until=None)
         raise
     except (StripeRefused, PermissionDenied):
         # Stripe keeps its answer under this key; another try needs another attempt. Nor does a closed account open.
-        _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
+        attempts.close(attempt, CheckoutAttempt.State.CLOSED, now=now)
         _explain_currency(attempt)
         raise
     still_open = CheckoutAttempt.objects.filter(
@@ -264,17 +254,9 @@ def _session(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> Ch
     if not still_open.update(session_id=session.id, leased_until=None):
         # While Stripe was slow somebody else closed this attempt, or the account: its session must not be paid.
         gateway.expire_checkout(session.id, key=f"expire-{attempt.key}")
-        _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
+        attempts.close(attempt, CheckoutAttempt.State.CLOSED, now=now)
         return None
     return session
-
-
-def _claim(attempt: CheckoutAttempt, *, now: datetime) -> bool:
-    free = Q(leased_until=None) | Q(leased_until__lte=now)
-    mine = CheckoutAttempt.objects.filter(
-        free, pk=attempt.pk, state=CheckoutAttempt.State.OPEN, session_id=""
-    )
-    return mine.update(leased_until=now + CheckoutAttempt.LEASE) == 1
 
 
 def _open_session(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> CheckoutSnapshot:
@@ -307,7 +289,7 @@ def _open_session(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) 
     except StripeGone:
         waiting.for_sync(customer.pk, gateway=gateway, now=now)
         if customers.of(reader) is None:  # deleted at Stripe, which we now know: the next try makes a new one
-            _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
+            attempts.close(attempt, CheckoutAttempt.State.CLOSED, now=now)
             raise StripeTrouble(_("Checkout could not be opened. Please try again.")) from None
         raise
 
@@ -334,7 +316,7 @@ def _close(attempt: CheckoutAttempt, session: CheckoutSnapshot, *, gateway: Gate
     if session.status == "open":
         session = gateway.expire_checkout(session.id, key=f"expire-{attempt.key}")
     if session.status != "complete":
-        _mark(attempt, CheckoutAttempt.State.CLOSED, now=now)
+        attempts.close(attempt, CheckoutAttempt.State.CLOSED, now=now)
     elif not _settle(attempt, session, gateway=gateway, now=now):
         raise StripeTrouble(_("Your last payment is still being confirmed. Please try again."))
 
@@ -344,10 +326,5 @@ def _settle(attempt: CheckoutAttempt, session: CheckoutSnapshot, *, gateway: Gat
     customer = Customer.objects.filter(reader=attempt.reader, stripe_id=session.customer).first()
     if customer is None or not waiting.for_sync(customer.pk, gateway=gateway, now=now):
         return False
-    _mark(attempt, CheckoutAttempt.State.DONE, now=now)
+    attempts.close(attempt, CheckoutAttempt.State.DONE, now=now)
     return True
-
-
-def _mark(attempt: CheckoutAttempt, state: CheckoutAttempt.State, *, now: datetime) -> None:
-    still_open = CheckoutAttempt.objects.filter(pk=attempt.pk, state=CheckoutAttempt.State.OPEN)
-    still_open.update(state=state, leased_until=None, closed_at=now)

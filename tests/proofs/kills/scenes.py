@@ -106,7 +106,7 @@ class Purchase(Scene):
     """A reader clicks on subscribe."""
 
     points = (
-        point("checkout: attempt made", after("billing.subscribing:_new_attempt")),
+        point("checkout: attempt made", after("billing.attempts:begin")),
         point("checkout: customer made at Stripe, not recorded", after(f"{_GATEWAY}.create_customer")),
         point("checkout: customer recorded, not saved", after("billing.calls:recorded")),
         point("checkout: customer saved", after("billing.customers:ensure")),
