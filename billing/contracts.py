@@ -15,11 +15,9 @@ from billing import calls, outlook, waiting
 from billing.errors import BillingError, NothingToDo
 from billing.gateway import Gateway
 from billing.models import Subscription
-from billing.snapshots import Status
+from billing.snapshots import OVERDUE
 
 logger = logging.getLogger(__name__)
-
-_UNPAID = (Status.PAST_DUE, Status.UNPAID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +43,11 @@ def cancel(
     :raises NothingToDo: the reader has no such subscription, or it has ended.
     """
     row = own_open(reader, subscription, now=now)
-    if row.status in _UNPAID:
+    if row.status in OVERDUE:
         # This ends reading at once, so it must not rest on old news: the payment may have come in meanwhile.
         waiting.for_sync(row.customer_id, gateway=gateway, now=now)
         row.refresh_from_db()
-    if row.status in _UNPAID:
+    if row.status in OVERDUE:
         ask(
             row,
             purpose="cancel_now",

@@ -19,13 +19,14 @@ from accounts.models import User
 from billing import customers, invitations, seats
 from billing.errors import GroupFull, GroupRefused, InvitationGone, NothingToDo
 from billing.models import Customer, Seat, SeatQuerySet, Subscription
+from billing.snapshots import RUNNING
 
 _LONGEST_KEY = 18  # digits, of which every database holds the number
 
 
 def owned_by(owner: User) -> tuple[Subscription, ...]:
     """Return the groups of an owner that are alive, the oldest first."""
-    own = Subscription.objects.filter(customer__reader=owner, status__in=seats.RUNNING)
+    own = Subscription.objects.filter(customer__reader=owner, status__in=RUNNING)
     return tuple(row for row in own.order_by("created_at", "pk") if seats.capacity(row))
 
 
@@ -158,7 +159,7 @@ def _owner(subscription: Subscription) -> User:
 
 
 def _is_alive(subscription: Subscription) -> bool:
-    return subscription.status in seats.RUNNING and seats.capacity(subscription) > 0
+    return subscription.status in RUNNING and seats.capacity(subscription) > 0
 
 
 def _check_newcomer(reader: User, group: Subscription) -> None:
