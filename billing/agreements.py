@@ -6,7 +6,6 @@ attempt, by constraint, stands between them, and its key is the idempotency key 
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -61,7 +60,7 @@ def keep(reader: User, wish: Wish, deed: Deed, *, gateway: Gateway, now: datetim
     while not _is_kept(reader, wish):
         attempt, is_mine = _opened(reader, wish, now=now)
         if is_mine and _is_kept(reader, wish):  # by a parallel click, since we last looked
-            _finish(attempt, CheckoutAttempt.State.CLOSED, now=now)
+            attempts.close(attempt, CheckoutAttempt.State.CLOSED, now=now)
             return
         if is_mine:
             _do(attempt, wish, deed, gateway=gateway, now=now)
@@ -104,17 +103,17 @@ def _do(attempt: CheckoutAttempt, wish: Wish, deed: Deed, *, gateway: Gateway, n
         _learn(wish.subscription.customer_id, gateway=gateway, now=now)
     except StripeTrouble as trouble:
         if trouble.answered or attempt.asked_at is None:
-            _finish(attempt, CheckoutAttempt.State.CLOSED, now=now)
+            attempts.close(attempt, CheckoutAttempt.State.CLOSED, now=now)
         CheckoutAttempt.objects.filter(pk=attempt.pk).update(leased_until=None)
         raise
     except CardRefused as refusal:
-        _finish(attempt, CheckoutAttempt.State.CLOSED, refusal=refusal.code, now=now)
+        attempts.close(attempt, CheckoutAttempt.State.CLOSED, refusal=refusal.code, now=now)
         raise
     except (BillingError, PermissionDenied):
-        _finish(attempt, CheckoutAttempt.State.CLOSED, now=now)
+        attempts.close(attempt, CheckoutAttempt.State.CLOSED, now=now)
         raise
     # Only now, when the news is here: there is no moment at which nothing stands in the way of a second purchase.
-    _finish(attempt, CheckoutAttempt.State.DONE, now=now)
+    attempts.close(attempt, CheckoutAttempt.State.DONE, now=now)
 
 
 def _learn(customer: int, *, gateway: Gateway, now: datetime) -> None:
@@ -126,24 +125,12 @@ def _opened(reader: User, wish: Wish, *, now: datetime) -> tuple[CheckoutAttempt
     """Return the reader's one open attempt, a new one where there is none, and whether it is ours to carry out."""
     while True:
         try:
-            return _new(reader, wish, now=now), True
+            mine = now + CheckoutAttempt.LEASE
+            return attempts.begin(reader, leased_until=mine, now=now, **_columns(wish)), True
         except IntegrityError:
             found = CheckoutAttempt.objects.filter(reader=reader, state=CheckoutAttempt.State.OPEN).first()
         if found is not None:
             return found, _goes_on(found, wish, now=now) and attempts.claim(found, now=now)
-
-
-def _new(reader: User, wish: Wish, *, now: datetime) -> CheckoutAttempt:
-    if not User.objects.filter(pk=reader.pk, is_active=True).exists():
-        raise PermissionDenied(_("This account was closed meanwhile."))
-    with transaction.atomic():
-        return CheckoutAttempt.objects.create(
-            reader=reader,
-            key=f"{wish.kind}-{secrets.token_hex(16)}",
-            leased_until=now + CheckoutAttempt.LEASE,
-            started_at=now,
-            **_columns(wish),
-        )
 
 
 def _columns(wish: Wish) -> dict[str, Any]:
@@ -175,10 +162,3 @@ def _share_refusal(attempt: CheckoutAttempt) -> None:
     code = CheckoutAttempt.objects.values_list("refusal", flat=True).get(pk=attempt.pk)
     if code:
         raise CardRefused("A parallel click was refused.", code=code)
-
-
-def _finish(
-    attempt: CheckoutAttempt, state: CheckoutAttempt.State, *, now: datetime, refusal: str = ""
-) -> None:
-    still_open = CheckoutAttempt.objects.filter(pk=attempt.pk, state=CheckoutAttempt.State.OPEN)
-    still_open.update(state=state, refusal=refusal[:80], leased_until=None, closed_at=now)

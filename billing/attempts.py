@@ -1,16 +1,20 @@
-"""Attempts that lead to no Checkout: agreements that the card on file pays, and when they stand in nobody's way.
+"""A reader's one open attempt to buy, by constraint: begun, claimed, closed; and when it gives way to another.
 
-They share the one open attempt per reader with Checkout, so of a change, a return and a purchase at the same moment
-one comes after the other.
+Checkout and the agreements that the card on file pays share it, so of a change, a return and a purchase at the same
+moment one comes after the other.
 """
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime, timedelta
+from typing import Any
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from billing import waiting
+from accounts.models import User
+from billing import customers, waiting
 from billing.gateway import Gateway
 from billing.models import CheckoutAttempt, Customer
 
@@ -30,9 +34,34 @@ def may_repeat(attempt: CheckoutAttempt, *, now: datetime) -> bool:
     return attempt.asked_at is None or now < attempt.asked_at + _KEY_LIFE
 
 
+def begin(reader: User, *, now: datetime, **columns: Any) -> CheckoutAttempt:
+    """Open an attempt; its key, which says of what kind it is, is the idempotency key at Stripe.
+
+    :raises IntegrityError: the reader has one that is open; the transaction around goes on.
+    :raises PermissionDenied: the account was closed meanwhile.
+    """
+    customers.refuse_closed(reader)
+    kind = columns.get("kind", CheckoutAttempt.Kind.CHECKOUT)
+    key = f"{kind}-{secrets.token_hex(16)}"
+    with transaction.atomic():
+        return CheckoutAttempt.objects.create(reader=reader, key=key, started_at=now, **columns)
+
+
 def claim(attempt: CheckoutAttempt, *, now: datetime) -> bool:
-    """Take an agreement that nobody is at, for as long as a call to Stripe may last; tell whether it is ours."""
-    return _free(attempt, now=now).update(leased_until=now + CheckoutAttempt.LEASE) == 1
+    """Take an attempt that nobody is at, for as long as a call to Stripe may last; tell whether it is ours.
+
+    One that has its session is nobody's to take.
+    """
+    free = _free(attempt, now=now).filter(session_id="")
+    return free.update(leased_until=now + CheckoutAttempt.LEASE) == 1
+
+
+def close(
+    attempt: CheckoutAttempt, state: CheckoutAttempt.State, *, refusal: str = "", now: datetime
+) -> None:
+    """Close an attempt that is open still. Repeating it changes nothing."""
+    still_open = CheckoutAttempt.objects.filter(pk=attempt.pk, state=CheckoutAttempt.State.OPEN)
+    still_open.update(state=state, refusal=refusal[:80], leased_until=None, closed_at=now)
 
 
 def give_way(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> bool:

@@ -14,19 +14,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import calls, links, waiting, words
+from billing import calls, customers, links, waiting, words
 from billing.errors import CardRefused, NothingToDo, StripeGone, StripeRefused, StripeTrouble
 from billing.gateway import Gateway
 from billing.models import Customer, Subscription
-from billing.snapshots import CheckoutSnapshot, CustomerPicture, InvoiceSnapshot, Status, SubscriptionSnapshot
+from billing.snapshots import (
+    OVERDUE,
+    CheckoutSnapshot,
+    CustomerPicture,
+    InvoiceSnapshot,
+    SubscriptionSnapshot,
+)
 
 logger = logging.getLogger(__name__)
 
-_UNPAID = frozenset({Status.PAST_DUE, Status.UNPAID})
 _DECLINED = "declined:"
 _FIX = "fix"
 _SESSION = re.compile(r"cs_[A-Za-z0-9_]{1,120}")
@@ -148,9 +152,9 @@ def finish(session_id: str, *, reader: User | None = None, gateway: Gateway, now
 
 
 def _customer_of(reader: User) -> Customer:
-    ours = Customer.objects.filter(reader=reader, livemode=settings.STRIPE_LIVEMODE, deleted_at=None)
+    ours = customers.every(reader)
     # Of two that were merged, the one in trouble is meant.
-    customer = ours.filter(subscriptions__status__in=_UNPAID).first() or ours.filter(merged_into=None).first()
+    customer = ours.filter(subscriptions__status__in=OVERDUE).first() or ours.filter(merged_into=None).first()
     if customer is None:
         raise NothingToDo(_("There is no card on file to replace."))
     return customer
@@ -215,7 +219,7 @@ def _make_default(
 
 def _open_invoices(picture: CustomerPicture) -> list[InvoiceSnapshot]:
     """Return what Stripe failed to charge for a subscription, the oldest first."""
-    in_trouble = {theirs.id for theirs in picture.subscriptions if theirs.status in _UNPAID}
+    in_trouble = {theirs.id for theirs in picture.subscriptions if theirs.status in OVERDUE}
     waiting_for_money = [
         invoice
         for invoice in picture.invoices

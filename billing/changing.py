@@ -12,7 +12,18 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import agreements, card_faces, catalogue, links, money, outlook, subscribing, waiting, words
+from billing import (
+    agreements,
+    card_faces,
+    catalogue,
+    contracts,
+    links,
+    money,
+    obstacles,
+    outlook,
+    waiting,
+    words,
+)
 from billing.agreements import Deed, Wish
 from billing.catalogue import Offer
 from billing.errors import (
@@ -88,7 +99,7 @@ def propose(
     :raises SaleRefused: it cannot be changed as it stands; the remedies say what comes first.
     :raises StripeTrouble: Stripe did not answer.
     """
-    row, wanted = subscribing.own_open(reader, subscription, now=now), catalogue.find(price)
+    row, wanted = contracts.own_open(reader, subscription, now=now), catalogue.find(price)
     item = _changeable(reader, row, wanted, now=now)
     return _proposal(row, item, wanted, at=now.replace(microsecond=0), gateway=gateway)
 
@@ -110,7 +121,7 @@ def agree(
     :raises PaymentWaiting: the bank wants a confirmation first, or another payment waits.
     :raises NotOnSale: as `propose`; so are `NothingToDo`, `SaleRefused` and `StripeTrouble`.
     """
-    row, wanted = subscribing.own_open(reader, subscription, now=now), catalogue.find(price)
+    row, wanted = contracts.own_open(reader, subscription, now=now), catalogue.find(price)
     wish = Wish(
         kind=CheckoutAttempt.Kind.CHANGE, subscription=row, price=wanted, shown_at=shown_at, amount=amount
     )
@@ -123,7 +134,7 @@ def agree(
         agreements.keep(reader, wish, deed, gateway=gateway, now=now)
     except CardRefused as refusal:
         raise _refused(refusal) from refusal
-    subscribing.refuse_while_unpaid(outlook.every(reader, now=now), return_url="")
+    obstacles.refuse_while_unpaid(outlook.every(reader, now=now), return_url="")
 
 
 def _changeable(reader: User, row: Subscription, wanted: Price, *, now: datetime) -> SubscriptionItem:
@@ -131,7 +142,7 @@ def _changeable(reader: User, row: Subscription, wanted: Price, *, now: datetime
 
     :raises SaleRefused: it cannot.
     """
-    subscribing.refuse_while_unpaid(outlook.every(reader, now=now), return_url="")
+    obstacles.refuse_while_unpaid(outlook.every(reader, now=now), return_url="")
     items = list(row.items.all())
     if row.status not in _CHANGEABLE or len(items) != 1 or not row.automatic:
         raise NotPossible(_("This subscription cannot be changed here. Please write to us."))

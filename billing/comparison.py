@@ -23,7 +23,7 @@ from accounts.models import User
 from billing import reckoning, sync
 from billing.gateway import Gateway
 from billing.models import Customer, Invoice, ReconcileRun, Subscription
-from billing.snapshots import Status, SubscriptionSnapshot
+from billing.snapshots import OVER, OWED, SubscriptionSnapshot
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +33,6 @@ _PAGE = 100
 _LONGEST_REPORT = 500
 # For so long Stripe tries to collect an invoice, and somewhat longer.
 _COLLECTED = timedelta(days=40)
-_OWED = (Status.PAST_DUE, Status.UNPAID, Status.INCOMPLETE)
-_ENDED = (Status.CANCELED, Status.INCOMPLETE_EXPIRED)
 _SUBSCRIPTIONS = "subscriptions"
 _STAGES = (_SUBSCRIPTIONS, *reckoning.Stage)
 # What a look at one customer asks of Stripe; and for so many seconds calls may be saved up.
@@ -234,7 +232,7 @@ def _look_behind(page: list[SubscriptionSnapshot], *, gateway: Gateway, now: dat
     Also where a recent invoice is neither paid nor given up as far as we know: nothing else would tell of one that is
     stuck, or was paid since. Old debts are left to the sweep of those looked at longest ago.
     """
-    unsettled = {theirs.customer for theirs in page if theirs.pause_behavior or theirs.status in _OWED}
+    unsettled = {theirs.customer for theirs in page if theirs.pause_behavior or theirs.status in OWED}
     names = {theirs.customer for theirs in page}
     unpaid = Invoice.objects.filter(
         customer__stripe_id__in=names, status__in=("draft", "open"), created_at__gte=now - _COLLECTED
@@ -271,7 +269,7 @@ def _close(run: ReconcileRun, *, now: datetime) -> None:
 
 
 def _open_here(*, before: datetime) -> QuerySet[Subscription]:
-    return Subscription.objects.exclude(status__in=_ENDED).filter(
+    return Subscription.objects.exclude(status__in=OVER).filter(
         created_at__lt=before, customer__deleted_at=None
     )
 
@@ -283,7 +281,7 @@ def _missing_there(ours: Subscription) -> Finding:
 def _bought_twice() -> Iterator[Finding]:
     """Report readers who are charged twice for one product; staff decide which subscription to end and refund."""
     several = (
-        Subscription.objects.exclude(status__in=_ENDED)
+        Subscription.objects.exclude(status__in=OVER)
         .exclude(customer__reader=None)
         .values("customer__reader")
         .annotate(held=Count("pk"))

@@ -11,22 +11,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import invitations, seats
+from billing import customers, invitations, seats
 from billing.errors import GroupFull, GroupRefused, InvitationGone, NothingToDo
 from billing.models import Customer, Seat, SeatQuerySet, Subscription
+from billing.snapshots import RUNNING
 
 _LONGEST_KEY = 18  # digits, of which every database holds the number
 
 
 def owned_by(owner: User) -> tuple[Subscription, ...]:
     """Return the groups of an owner that are alive, the oldest first."""
-    own = Subscription.objects.filter(customer__reader=owner, status__in=seats.RUNNING)
+    own = Subscription.objects.filter(customer__reader=owner, status__in=RUNNING)
     return tuple(row for row in own.order_by("created_at", "pk") if seats.capacity(row))
 
 
@@ -159,12 +159,11 @@ def _owner(subscription: Subscription) -> User:
 
 
 def _is_alive(subscription: Subscription) -> bool:
-    return subscription.status in seats.RUNNING and seats.capacity(subscription) > 0
+    return subscription.status in RUNNING and seats.capacity(subscription) > 0
 
 
 def _check_newcomer(reader: User, group: Subscription) -> None:
-    if not User.objects.filter(pk=reader.pk, is_active=True).exists():
-        raise PermissionDenied("This account was closed meanwhile.")
+    customers.refuse_closed(reader)
     members = group.seats.members()
     if reader == _owner(group):
         raise GroupRefused(_("This is your own group: you have the first place in it."))

@@ -16,7 +16,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
-from billing import calls, refunding, subscribing, sync, waiting
+from billing import calls, contracts, refunding, subscribing, sync, waiting
 from billing.errors import BillingError, StripeGone
 from billing.gateway import Gateway
 from billing.models import (
@@ -55,7 +55,7 @@ def clear(customer_pk: int, *, gateway: Gateway, now: datetime) -> None:
     for attempt in _superseded(reader__customers=customer_pk):
         _withdraw(attempt, gateway=gateway, now=now)
     for ended in _given_up().filter(customer=customer_pk):
-        subscribing.void_what_is_open(ended, gateway=gateway, now=now)
+        contracts.void_what_is_open(ended, gateway=gateway, now=now)
     refunding.go_on(customer_pk, gateway=gateway, now=now)
     refunding.end_withdrawn(customer_pk, gateway=gateway, now=now)
     for reader in User.objects.closed().filter(customers__in=_without_a_reader().filter(pk=customer_pk)):

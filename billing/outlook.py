@@ -19,13 +19,10 @@ from billing import card_faces, money, steps, words
 from billing.advice import Advice
 from billing.card_faces import CardFace
 from billing.models import Invoice, Plan, Subscription, SubscriptionItem
-from billing.snapshots import Status
+from billing.snapshots import OWED, RUNNING, Status
 from billing.steps import Step
 from billing.withdrawal import Cause
 from paywall import entitlements
-
-_GOING_ON = frozenset({Status.TRIALING, Status.ACTIVE, Status.PAST_DUE})
-_UNPAID = frozenset({Status.PAST_DUE, Status.UNPAID, Status.INCOMPLETE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +144,7 @@ def every(reader: User, *, now: datetime) -> tuple[Outlook, ...]:
     """
     rows = list(_readable().filter(customer__reader=reader).exclude(status=Status.INCOMPLETE_EXPIRED))
     rows.sort(key=lambda row: row.created_at, reverse=True)
-    rows.sort(key=lambda row: 0 if row.status in _UNPAID else 1)
+    rows.sort(key=lambda row: 0 if row.status in OWED else 1)
     open_rows = [row for row in rows if row.is_open]
     names = entitlements.product_names() if rows else {}
     shown = open_rows or sorted(rows, key=_end, reverse=True)[:1]
@@ -211,7 +208,7 @@ def _outlook(row: Subscription, *, names: Mapping[str, str], now: datetime) -> O
         ended_unpaid=_is_unpaid_end(row),
         card=card,
         can_cancel=row.is_open and scheduled is None,
-        can_resume=(scheduled is not None or _is_paused(row)) and row.status in _GOING_ON,
+        can_resume=(scheduled is not None or _is_paused(row)) and row.status in RUNNING,
         can_change=row.status in {Status.ACTIVE, Status.TRIALING}
         and scheduled is None
         and not row.pause_behavior
@@ -248,7 +245,7 @@ def _plans(items: Iterable[SubscriptionItem]) -> tuple[Plan, ...]:
 
 def _waiting_invoice(row: Subscription) -> Invoice | None:
     """Return the oldest invoice that Stripe tried to charge, or waits to, and that is not paid."""
-    if row.status not in _UNPAID:
+    if row.status not in OWED:
         return None
     waiting = [invoice for invoice in row.invoices.all() if invoice.status == "open" and invoice.automatic]
     return min(waiting, key=lambda invoice: invoice.created_at, default=None)
@@ -330,9 +327,9 @@ def _end(row: Subscription) -> datetime:
 
 
 def _status_text(row: Subscription, *, ends_at: datetime | None, needs_action: bool) -> str:
-    if row.status in _UNPAID and needs_action:
+    if row.status in OWED and needs_action:
         return _("Waiting for your confirmation")
-    if row.status in _UNPAID:
+    if row.status in OWED:
         return _("First payment not made") if row.status == Status.INCOMPLETE else _("Payment failed")
     if row.status == Status.PAUSED:
         return _("Paused")

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import agreements, links, outlook, subscribing, waiting, words
+from billing import agreements, contracts, links, obstacles, outlook, waiting, words
 from billing.agreements import Deed, Wish
 from billing.errors import CardOnFileRefused, CardRefused, NotPossible
 from billing.gateway import Gateway
@@ -46,22 +46,22 @@ def pause(
     :raises PaymentWaiting: a payment is to be fixed first.
     :raises StripeTrouble: Stripe did not answer; ask again.
     """
-    row = subscribing.own_open(reader, subscription, now=now)
+    row = contracts.own_open(reader, subscription, now=now)
     waiting.for_sync(row.customer_id, gateway=gateway, now=now)
     row.refresh_from_db()
-    subscribing.refuse_while_unpaid(outlook.every(reader, now=now), return_url="")
+    obstacles.refuse_while_unpaid(outlook.every(reader, now=now), return_url="")
     renewal = next((moment for moment in dates(row, now=now) if moment >= until), None)
     resumes_at = renewal - _BEFORE_RENEWAL if renewal is not None else None
     if resumes_at is not None and row.pause_behavior and row.pause_resumes_at == resumes_at:
         return
     if resumes_at is None or until <= now or not outlook.of_subscription(row, now=now).can_pause:
         raise NotPossible(_("This subscription cannot be paused until then."))
-    subscribing.ask(
+    contracts.ask(
         row,
-        f"pause-{int(resumes_at.timestamp())}",
-        lambda key: gateway.pause(subscription=row.stripe_id, until=resumes_at, key=key),
-        gateway,
-        now,
+        purpose=f"pause-{int(resumes_at.timestamp())}",
+        call=lambda key: gateway.pause(subscription=row.stripe_id, until=resumes_at, key=key),
+        gateway=gateway,
+        now=now,
     )
 
 
@@ -74,15 +74,21 @@ def resume(reader: User, *, subscription: str | None = None, gateway: Gateway, n
     :raises CardOnFileRefused: the card did not pay for the new period; the pause goes on.
     :raises StripeTrouble: Stripe did not answer; ask again.
     """
-    row = subscribing.own_open(reader, subscription, now=now)
+    row = contracts.own_open(reader, subscription, now=now)
     if row.pause_behavior:
         waiting.for_sync(row.customer_id, gateway=gateway, now=now)
         row.refresh_from_db()
     if outlook.is_skipped(row):
         _begin(reader, row, gateway=gateway, now=now)
     elif row.pause_behavior:
-        subscribing.ask(row, "unpause", lambda key: _unpause(row, key, gateway), gateway, now)
-    subscribing.resume(reader, subscription=str(row.pk), gateway=gateway, now=now)
+        contracts.ask(
+            row,
+            purpose="unpause",
+            call=lambda key: _unpause(row, key, gateway),
+            gateway=gateway,
+            now=now,
+        )
+    contracts.resume(reader, subscription=str(row.pk), gateway=gateway, now=now)
 
 
 def _begin(reader: User, row: Subscription, *, gateway: Gateway, now: datetime) -> None:

@@ -16,7 +16,7 @@ from django.db.models import F, Q, QuerySet
 from billing import inbox, leftovers, sync
 from billing.gateway import Delivery, Gateway
 from billing.models import CheckoutAttempt, Cursor, Customer, Present, Subscription
-from billing.snapshots import Status
+from billing.snapshots import OVER, Status
 
 _OVERLAP = timedelta(hours=1)
 _WINDOW = timedelta(hours=6)
@@ -24,7 +24,6 @@ _WINDOW = timedelta(hours=6)
 _PAYABLE = timedelta(days=2)
 _KEPT_BY_STRIPE = timedelta(days=30)
 _BATCH = 500
-_ENDED = (Status.CANCELED, Status.INCOMPLETE_EXPIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ def sweep_boundaries(*, now: datetime, limit: int = _BATCH) -> int:
     settled = (Status.TRIALING, Status.ACTIVE, Status.PAUSED)
     unsettled = Q(period_ends_at__lte=now) | Q(cancel_at__lte=now) | ~Q(status__in=settled)
     doubtful = unsettled & Q(synced_at__lte=now - _OVERLAP)
-    rows = Subscription.objects.exclude(status__in=_ENDED).filter(unseen | doubtful)
+    rows = Subscription.objects.exclude(status__in=OVER).filter(unseen | doubtful)
     wanted = Customer.objects.filter(
         Q(subscriptions__in=rows) | Q(pk__in=leftovers.customers(now=now)) | _may_have_paid(now=now)
     )

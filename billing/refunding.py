@@ -20,13 +20,12 @@ from billing import calls, money, returns, waiting
 from billing.errors import RefundRefused, StripeRefused
 from billing.gateway import Gateway
 from billing.models import Invoice, Refund, RefundOrder, Subscription
-from billing.snapshots import Access, Status
+from billing.snapshots import OVER, Access
 
 logger = logging.getLogger(__name__)
 
 # Whoever made a wish is still at it for so long.
 _PATIENCE = timedelta(minutes=2)
-_ENDED = (Status.CANCELED, Status.INCOMPLETE_EXPIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,4 +191,4 @@ def _lying(*, now: datetime) -> QuerySet[RefundOrder]:
 
 
 def _withdrawn() -> QuerySet[Subscription]:
-    return Subscription.objects.exclude(status__in=_ENDED).exclude(withdrawn_at=None)
+    return Subscription.objects.exclude(status__in=OVER).exclude(withdrawn_at=None)

@@ -8,7 +8,17 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import agreements, card_faces, catalogue, links, money, subscribing, waiting, words
+from billing import (
+    agreements,
+    card_faces,
+    catalogue,
+    customers,
+    links,
+    money,
+    obstacles,
+    waiting,
+    words,
+)
 from billing.agreements import Deed, Wish
 from billing.card_faces import CardFace
 from billing.errors import (
@@ -113,7 +123,7 @@ def _possible(
     reader: User, price: str, *, return_url: str, now: datetime
 ) -> tuple[Subscription, Price, PaymentMethod]:
     last, wanted = _last(reader), _wanted(reader, price)
-    subscribing.refuse_second_purchase(reader, wanted, return_url=return_url, now=now)
+    obstacles.refuse_second_purchase(reader, wanted, return_url=return_url, now=now)
     if last.currency != wanted.currency:
         raise NotPossible(_("A subscription cannot be changed to another currency."))
     card = _card(last.customer)
@@ -124,7 +134,7 @@ def _possible(
 
 def _last(reader: User) -> Subscription:
     """Return the subscription that ended last, of the customer whom Stripe knows now."""
-    customer = subscribing.customer_of(reader)
+    customer = customers.of(reader)
     rows = Subscription.objects.filter(customer=customer).select_related("customer")
     ended = [row for row in rows if not row.is_open and row.ended_at is not None]
     if customer is None or not ended:

@@ -14,13 +14,9 @@ from django.db.models import Q, QuerySet
 
 from accounts.models import User
 from billing.models import Plan, Seat, Subscription
-from billing.snapshots import Status
+from billing.snapshots import OVER, RUNNING
 from paywall import entitlements
 from paywall.decision.facts import Grant, Suspension
-
-# In these a group is alive: seats are offered and taken, and those of an earlier subscription move here.
-RUNNING = (Status.TRIALING, Status.ACTIVE, Status.PAST_DUE)
-_OVER = (Status.CANCELED, Status.INCOMPLETE_EXPIRED)
 
 
 def lock(owner: User, *others: User) -> None:
@@ -122,7 +118,7 @@ def _group_plans(subscription: Subscription) -> QuerySet[Plan]:
 def _move_on(owner: User) -> None:
     """Let a group outlive the subscription that it began with: nobody is invited twice because its owner came back."""
     own = Subscription.objects.filter(customer__reader=owner)
-    left = own.filter(status__in=_OVER, seats__in=Seat.objects.living()).distinct().order_by("pk")
+    left = own.filter(status__in=OVER, seats__in=Seat.objects.living()).distinct().order_by("pk")
     for over in left:
         running = own.filter(status__in=RUNNING).order_by("created_at", "pk")
         target = next((other for other in running if capacity(other)), None)

@@ -184,6 +184,11 @@ def _write(
     dunning.tell(ours, now=now)
     returns.tell(ours, now=now)
     alerts.restate(ours, bought_twice=bought_twice, now=now)
+    return _note_done(ours, noted, now)
+
+
+def _note_done(ours: Customer, noted: int, now: datetime) -> SyncOutcome:
+    """Note that all is seen that was asked for up to `noted`; keep the lease where more was asked for since."""
     ours.sync_done = noted
     ours.sync_attempts = 0
     ours.sync_error = ""

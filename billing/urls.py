@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from billing.views import api, changes, fix, groups, groups_api, invoices, pages, presents, returns, webhook
+from billing.views import (
+    api,
+    changes,
+    coming_back,
+    fix,
+    groups,
+    groups_api,
+    invoices,
+    pages,
+    pauses,
+    presents,
+    webhook,
+)
 
 app_name = "billing"
 
@@ -15,8 +27,8 @@ urlpatterns = [
     path("api/v1/subscription/cancel", api.CancelView.as_view(), name="api-cancel"),
     path("api/v1/subscription/resume", api.ResumeView.as_view(), name="api-resume"),
     path("api/v1/subscription/change", changes.ChangeView.as_view(), name="api-change"),
-    path("api/v1/subscription/pause", changes.PauseView.as_view(), name="api-pause"),
-    path("api/v1/subscription/return", returns.ReturnView.as_view(), name="api-return"),
+    path("api/v1/subscription/pause", pauses.PauseView.as_view(), name="api-pause"),
+    path("api/v1/subscription/return", coming_back.ReturnView.as_view(), name="api-return"),
     path("api/v1/gift-subscriptions/redeem", api.RedeemView.as_view(), name="api-redeem"),
     path("api/v1/card", api.CardView.as_view(), name="api-card"),
     path("api/v1/invoices", api.InvoicesView.as_view(), name="api-invoices"),
@@ -35,10 +47,10 @@ urlpatterns = [
     path("account/subscribe/", pages.subscribe, name="subscribe"),
     path("account/card/", pages.card, name="card"),
     path("account/cancel/", pages.cancel, name="cancel"),
-    path("account/resume/", pages.resume, name="resume"),
+    path("account/resume/", pauses.resume, name="resume"),
     path("account/change/", changes.change, name="change"),
-    path("account/pause/", changes.pause, name="pause"),
-    path("account/come-back/", returns.come_back, name="come-back"),
+    path("account/pause/", pauses.pause, name="pause"),
+    path("account/come-back/", coming_back.come_back, name="come-back"),
     path("account/return/", pages.arrive, name="return"),
     path("account/fix/", fix.fix, name="fix"),
     path("account/fix/done/", fix.done, name="fixed"),

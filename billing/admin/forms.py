@@ -1,4 +1,4 @@
-"""What staff are asked before money goes back, and before an alert is closed."""
+"""What staff are asked before they act: why; and what goes back, or was done about an alert."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.contrib.admin.helpers import ActionForm
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -88,3 +89,9 @@ class CloseForm(forms.Form):
         max_length=_LONGEST,
         widget=forms.TextInput(attrs={"size": 80}),
     )
+
+
+class ReasonForm(ActionForm):
+    """Asks beside the chosen action why."""
+
+    reason = forms.CharField(label=gettext_lazy("Reason"), required=False, max_length=1000)

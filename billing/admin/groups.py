@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -13,15 +11,10 @@ from django.utils.translation import gettext_lazy
 from accounts import clock
 from accounts.admin import ShownOnly
 from billing import groups
+from billing.admin.forms import ReasonForm
 from billing.admin.mirror import MirrorAdmin, about_reader, one, row_of
 from billing.errors import GroupRefused, NothingToDo
 from billing.models import Seat
-
-
-class ReasonForm(ActionForm):
-    """Asks beside the chosen action why."""
-
-    reason = forms.CharField(label=gettext_lazy("Reason"), required=False, max_length=1000)
 
 
 @admin.register(Seat)

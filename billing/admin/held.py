@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -18,6 +17,7 @@ from accounts import clock
 from accounts.admin import ShownOnly
 from accounts.models import User
 from billing import comps, gateway, money, presents
+from billing.admin.forms import ReasonForm
 from billing.admin.mirror import MirrorAdmin, MirrorInline, about_reader, listing, one, row_of
 from billing.errors import BillingError, CompRefused
 from billing.models import Comp, DayPass, Present
@@ -63,10 +63,9 @@ class CompForm(_CompForm):
         return asked
 
 
-class CompActionForm(ActionForm):
+class CompActionForm(ReasonForm):
     """Asks beside the chosen action why, and until when."""
 
-    reason = forms.CharField(label=gettext_lazy("Reason"), required=False, max_length=1000)
     until = forms.SplitDateTimeField(label=gettext_lazy("New end"), required=False, widget=AdminSplitDateTime)
 
 
@@ -183,12 +182,6 @@ class DayPassAdmin(MirrorAdmin):
             *about_reader(row.customer.reader_id, source=row.source),
             listing(_("events"), "billing_stripeevent", customer_id__exact=row.customer.stripe_id),
         )
-
-
-class ReasonForm(ActionForm):
-    """Asks beside the chosen action why."""
-
-    reason = forms.CharField(label=gettext_lazy("Reason"), required=False, max_length=1000)
 
 
 @admin.register(Present)

@@ -22,8 +22,7 @@ from billing.gateway.lines import InvoiceLines
 from billing.gateway.port import Delivery, NextCharge
 from billing.gateway.refusals import translated
 from billing.gateway.sessions import HostedSessions
-from billing.gateway.unpacking import PAGE as _PAGE
-from billing.gateway.unpacking import plain as _plain
+from billing.gateway.unpacking import PAGE, plain
 from billing.snapshots import (
     CardSnapshot,
     CustomerPicture,
@@ -94,7 +93,7 @@ class StripeGateway(ChargeCalls, HostedSessions, StripeGoods, Contracts):
     def customer(self, customer: str) -> CustomerSnapshot:
         """Fetch a customer alone."""
         with translated():
-            return snapshots.customer(_plain(self._v1.customers.retrieve(customer)))
+            return snapshots.customer(plain(self._v1.customers.retrieve(customer)))
 
     def customer_of(self, *, object_type: str, object_id: str) -> str | None:
         """Find whose object this is, for the few events that do not say."""
@@ -103,7 +102,7 @@ class StripeGateway(ChargeCalls, HostedSessions, StripeGoods, Contracts):
             return None
         try:
             with translated():
-                found = _plain(retrieve(object_id))
+                found = plain(retrieve(object_id))
         except StripeGone:
             return None
         if owner := snapshots.id_of(found.get("customer")):
@@ -116,14 +115,14 @@ class StripeGateway(ChargeCalls, HostedSessions, StripeGoods, Contracts):
     def prices(self) -> tuple[PriceSnapshot, ...]:
         """Fetch every price on this account with its product, also archived ones."""
         with translated():
-            listing = self._v1.prices.list({"limit": _PAGE, "expand": ["data.product"]})
-            return tuple(snapshots.price(_plain(row)) for row in listing.auto_paging_iter())
+            listing = self._v1.prices.list({"limit": PAGE, "expand": ["data.product"]})
+            return tuple(snapshots.price(plain(row)) for row in listing.auto_paging_iter())
 
     def next_charge(self, *, subscription: str) -> NextCharge | None:
         """Ask what will be charged next; None where nothing will."""
         try:
             with translated():
-                preview = _plain(self._v1.invoices.create_preview({"subscription": subscription}))
+                preview = plain(self._v1.invoices.create_preview({"subscription": subscription}))
         except StripeRefused as refusal:
             if isinstance(refusal, StripeGone) or refusal.code == _NO_NEXT_INVOICE:
                 return None
@@ -139,10 +138,10 @@ class StripeGateway(ChargeCalls, HostedSessions, StripeGoods, Contracts):
         """Walk the events that Stripe made in `since <= t < until`, newest first."""
         with translated():
             listing = self._v1.events.list(
-                {"created": {"gte": int(since.timestamp()), "lt": int(until.timestamp())}, "limit": _PAGE}
+                {"created": {"gte": int(since.timestamp()), "lt": int(until.timestamp())}, "limit": PAGE}
             )
             for row in listing.auto_paging_iter():
-                payload = _plain(row)
+                payload = plain(row)
                 try:
                     event = snapshots.event(payload)
                 except ValueError:
@@ -209,11 +208,11 @@ class StripeGateway(ChargeCalls, HostedSessions, StripeGoods, Contracts):
             raise
         except StripeRefused:
             with translated():
-                found = snapshots.invoice(_plain(self._v1.invoices.retrieve(invoice)))
+                found = snapshots.invoice(plain(self._v1.invoices.retrieve(invoice)))
             if found.status not in {"paid", "void"}:
                 raise
             return found
-        return snapshots.invoice(_plain(paid))
+        return snapshots.invoice(plain(paid))
 
     def refund_payment(self, *, payment: str, key: str) -> None:
         """Give a payment back wholly; one given back already is left as it is."""
@@ -236,7 +235,7 @@ class StripeGateway(ChargeCalls, HostedSessions, StripeGoods, Contracts):
                 self._v1.invoices.void_invoice(invoice, {}, {"idempotency_key": key})
         except StripeRefused:
             with translated():
-                found = snapshots.invoice(_plain(self._v1.invoices.retrieve(invoice)))
+                found = snapshots.invoice(plain(self._v1.invoices.retrieve(invoice)))
             if found.status == "open":
                 raise
 
@@ -248,7 +247,7 @@ class StripeGateway(ChargeCalls, HostedSessions, StripeGoods, Contracts):
         """End a subscription at once. An already ended one is returned as it is."""
         try:
             with translated():
-                ended = _plain(self._v1.subscriptions.cancel(subscription, {}, {"idempotency_key": key}))
+                ended = plain(self._v1.subscriptions.cancel(subscription, {}, {"idempotency_key": key}))
         except StripeRefused:
             found = self._subscription(subscription)
             if found.status.is_open:
@@ -284,7 +283,7 @@ class StripeGateway(ChargeCalls, HostedSessions, StripeGoods, Contracts):
 
     def _subscription(self, subscription: str) -> SubscriptionSnapshot:
         with translated():
-            found = _plain(self._v1.subscriptions.retrieve(subscription))
+            found = plain(self._v1.subscriptions.retrieve(subscription))
         return snapshots.subscription(self._whole(found))
 
     def _update_subscription(
@@ -292,16 +291,16 @@ class StripeGateway(ChargeCalls, HostedSessions, StripeGoods, Contracts):
     ) -> SubscriptionSnapshot:
         with translated():
             updated = self._v1.subscriptions.update(subscription, params, {"idempotency_key": key})
-        return snapshots.subscription(self._whole(_plain(updated)))
+        return snapshots.subscription(self._whole(plain(updated)))
 
     def _subscriptions(self, narrowed: SubscriptionListParams) -> Iterator[SubscriptionSnapshot]:
         with translated():
             # Without a status Stripe leaves out the cancelled ones.
             listing = self._v1.subscriptions.list(
-                narrowed | {"status": "all", "limit": _PAGE, "expand": ["data.discounts.source.coupon"]}
+                narrowed | {"status": "all", "limit": PAGE, "expand": ["data.discounts.source.coupon"]}
             )
             for row in listing.auto_paging_iter():
-                whole = self._whole(_plain(row))
+                whole = self._whole(plain(row))
                 self._lines.learn(whole)
                 yield snapshots.subscription(whole)
 
@@ -316,17 +315,17 @@ class StripeGateway(ChargeCalls, HostedSessions, StripeGoods, Contracts):
         if not (subscription.get("items") or {}).get("has_more"):
             return subscription
         with translated():
-            listing = self._v1.subscription_items.list({"subscription": subscription["id"], "limit": _PAGE})
-            items = [_plain(row) for row in listing.auto_paging_iter()]
+            listing = self._v1.subscription_items.list({"subscription": subscription["id"], "limit": PAGE})
+            items = [plain(row) for row in listing.auto_paging_iter()]
         return {**subscription, "items": {"data": items}}
 
     def _invoices(self, customer: str) -> Iterator[InvoiceSnapshot]:
         with translated():
             listing = self._v1.invoices.list(
-                {"customer": customer, "limit": _PAGE, "expand": ["data.payments"]}
+                {"customer": customer, "limit": PAGE, "expand": ["data.payments"]}
             )
             for row in listing.auto_paging_iter():
-                data = _plain(row)
+                data = plain(row)
                 yield snapshots.invoice(
                     data, payment_intent=self._unpaid_intent(data), lines=self._lines.of(data)
                 )
@@ -337,13 +336,13 @@ class StripeGateway(ChargeCalls, HostedSessions, StripeGoods, Contracts):
         if intent is None or invoice.get("status") != "open":
             return None
         with translated():
-            return _plain(self._v1.payment_intents.retrieve(intent))
+            return plain(self._v1.payment_intents.retrieve(intent))
 
     def _cards(self, customer: str) -> Iterator[CardSnapshot]:
         with translated():
-            listing = self._v1.payment_methods.list({"customer": customer, "limit": _PAGE})
+            listing = self._v1.payment_methods.list({"customer": customer, "limit": PAGE})
             for row in listing.auto_paging_iter():
-                yield snapshots.card(_plain(row))
+                yield snapshots.card(plain(row))
 
     def _retrievers(self) -> dict[str, Callable[[str], stripe.StripeObject]]:
         return {

@@ -6,11 +6,9 @@ Nothing here leaves a half-made change behind: what the card on file does not pa
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
-import stripe
 from stripe.params import (
     InvoiceCreatePreviewParams,
     SubscriptionCreateParams,
@@ -20,6 +18,7 @@ from stripe.params import (
 
 from billing import snapshots
 from billing.gateway.refusals import translated
+from billing.gateway.unpacking import plain
 from billing.snapshots import PreviewSnapshot, SubscriptionSnapshot
 
 Unpaid = Literal["error_if_incomplete", "pending_if_incomplete"]
@@ -108,7 +107,7 @@ class Contracts(ABC):
             wish["automatic_tax"] = {"enabled": True}
         with translated():
             made = self._v1.subscriptions.create(wish, {"idempotency_key": key})
-        return snapshots.subscription(_plain(made))
+        return snapshots.subscription(plain(made))
 
     def pause(self, *, subscription: str, until: datetime, key: str) -> SubscriptionSnapshot:
         """Charge nothing and give nothing for periods that begin before `until`."""
@@ -138,8 +137,4 @@ class Contracts(ABC):
 
     def _preview(self, params: InvoiceCreatePreviewParams) -> PreviewSnapshot:
         with translated():
-            return snapshots.preview(_plain(self._v1.invoices.create_preview(params)))
-
-
-def _plain(theirs: stripe.StripeObject) -> Mapping[str, Any]:
-    return theirs.to_dict(for_json=True)
+            return snapshots.preview(plain(self._v1.invoices.create_preview(params)))

@@ -15,8 +15,7 @@ from stripe.params import (
 
 from billing import snapshots
 from billing.gateway.refusals import translated
-from billing.gateway.unpacking import PAGE as _PAGE
-from billing.gateway.unpacking import plain as _plain
+from billing.gateway.unpacking import PAGE, plain
 from billing.snapshots import (
     CodeSnapshot,
     CodeTerms,
@@ -98,28 +97,28 @@ class StripeGoods:
     def products(self) -> tuple[ProductSnapshot, ...]:
         """Fetch every product on this account, also archived ones."""
         with translated():
-            listing = self._v1.products.list({"limit": _PAGE})
-            return tuple(snapshots.product(_plain(row)) for row in listing.auto_paging_iter())
+            listing = self._v1.products.list({"limit": PAGE})
+            return tuple(snapshots.product(plain(row)) for row in listing.auto_paging_iter())
 
     def coupons(self) -> tuple[CouponSnapshot, ...]:
         """Fetch every coupon on this account."""
         with translated():
-            listing = self._v1.coupons.list({"limit": _PAGE, "expand": ["data.applies_to"]})
-            return tuple(snapshots.coupon(_plain(row)) for row in listing.auto_paging_iter())
+            listing = self._v1.coupons.list({"limit": PAGE, "expand": ["data.applies_to"]})
+            return tuple(snapshots.coupon(plain(row)) for row in listing.auto_paging_iter())
 
     def coupon(self, coupon: str) -> CouponSnapshot:
         """Fetch one coupon."""
         with translated():
-            return snapshots.coupon(_plain(self._v1.coupons.retrieve(coupon, {"expand": ["applies_to"]})))
+            return snapshots.coupon(plain(self._v1.coupons.retrieve(coupon, {"expand": ["applies_to"]})))
 
     def codes(self, *, text: str = "") -> tuple[CodeSnapshot, ...]:
         """Fetch every promotion code, also inactive ones; only those that read like `text`, where it is given."""
-        wish: PromotionCodeListParams = {"limit": _PAGE}
+        wish: PromotionCodeListParams = {"limit": PAGE}
         if text:
             wish["code"] = text
         with translated():
             listing = self._v1.promotion_codes.list(wish)
-            return tuple(snapshots.code(_plain(row)) for row in listing.auto_paging_iter())
+            return tuple(snapshots.code(plain(row)) for row in listing.auto_paging_iter())
 
     def make_product(self, product: str, *, fields: ProductFields, key: str) -> None:
         """Make a product of that id."""
@@ -178,7 +177,7 @@ class StripeGoods:
     def archive_price(self, price: str, *, successor: str, key: str) -> None:
         """Take a price off sale. `successor` is the name of the one that its product shows first from now on."""
         with translated():
-            product = _plain(self._v1.prices.retrieve(price, {"expand": ["product"]}))["product"]
+            product = plain(self._v1.prices.retrieve(price, {"expand": ["product"]}))["product"]
             # Stripe refuses to archive the price that its product shows first.
             if product.get("default_price") == price:
                 self._show_first(successor, product=product["id"], key=f"{key}:first")

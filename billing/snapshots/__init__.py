@@ -43,6 +43,10 @@ from billing.snapshots.parsing import (
     subscription,
 )
 from billing.snapshots.values import (
+    OVER,
+    OVERDUE,
+    OWED,
+    RUNNING,
     CardSnapshot,
     CheckoutSnapshot,
     CustomerPicture,
@@ -59,6 +63,10 @@ from billing.snapshots.values import (
 )
 
 __all__ = [
+    "OVER",
+    "OVERDUE",
+    "OWED",
+    "RUNNING",
     "Access",
     "CardSnapshot",
     "ChargeSnapshot",

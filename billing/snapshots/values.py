@@ -32,7 +32,15 @@ class Status(StrEnum):
     @property
     def is_open(self) -> bool:
         """Whether Stripe may still charge for it, now or after a fix; a word we do not know might."""
-        return self not in {Status.CANCELED, Status.INCOMPLETE_EXPIRED}
+        return self not in OVER
+
+
+OVER = frozenset({Status.CANCELED, Status.INCOMPLETE_EXPIRED})
+# It gives what it was bought for, the last of them in grace: so its group lives, and it can be kept after all.
+RUNNING = frozenset({Status.TRIALING, Status.ACTIVE, Status.PAST_DUE})
+# A renewal was not paid. A first payment that was never made is owed as well, but it gave nothing yet.
+OVERDUE = frozenset({Status.PAST_DUE, Status.UNPAID})
+OWED = OVERDUE | {Status.INCOMPLETE}
 
 
 @dataclass(frozen=True, slots=True)

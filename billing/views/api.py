@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -12,7 +12,6 @@ from rest_framework.exceptions import Throttled, ValidationError
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from accounts import clock, limits
@@ -20,16 +19,16 @@ from accounts.authentication import IsReader
 from accounts.models import User
 from billing import (
     cards,
+    contracts,
     gateway,
-    holdings,
     invoices,
     offers,
     oneoff,
-    outlook,
     pausing,
     redeeming,
     subscribing,
 )
+from billing.contracts import Why
 from billing.errors import CursorUnknown
 from billing.serializers import (
     AddressSerializer,
@@ -42,8 +41,7 @@ from billing.serializers import (
     SubscriptionRequestSerializer,
     SubscriptionStateSerializer,
 )
-from billing.subscribing import Why
-from billing.views import typed
+from billing.views import answers, asked, typed
 
 _AN_HOUR = 3600  # seconds
 _REFUSED = OpenApiResponse(description="A problem; `remedies` say what is needed instead, nearest first.")
@@ -113,13 +111,13 @@ class CheckoutView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Open Checkout for a price."""
-        wish = _body(CheckoutRequestSerializer, request)
+        wish = asked.body(CheckoutRequestSerializer, request)
         checkout = subscribing.start(
-            _reader(request),
+            asked.reader(request),
             price=wish["price"],
             quantity=wish["quantity"],
             return_url=wish["return_url"],
-            code=typed.code(request, wish.get("code", ""), reader=_reader(request)),
+            code=typed.code(request, wish.get("code", ""), reader=asked.reader(request)),
             gateway=gateway.default(),
             now=clock.now(),
         )
@@ -138,7 +136,7 @@ class SubscriptionView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Answer with the state of what the reader bought."""
-        return _state(_reader(request))
+        return answers.state(asked.reader(request))
 
 
 class CancelView(APIView):
@@ -155,16 +153,16 @@ class CancelView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Cancel and answer with the new state."""
-        wish = _body(CancelRequestSerializer, request)
-        reader = _reader(request)
-        subscribing.cancel(
+        wish = asked.body(CancelRequestSerializer, request)
+        reader = asked.reader(request)
+        contracts.cancel(
             reader,
             subscription=wish.get("subscription"),
             why=Why(wish.get("feedback", ""), wish.get("comment", "")),
             gateway=gateway.default(),
             now=clock.now(),
         )
-        return _state(reader)
+        return answers.state(reader)
 
 
 class ResumeView(APIView):
@@ -181,12 +179,12 @@ class ResumeView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Resume and answer with the new state."""
-        wish = _body(SubscriptionRequestSerializer, request)
-        reader = _reader(request)
+        wish = asked.body(SubscriptionRequestSerializer, request)
+        reader = asked.reader(request)
         pausing.resume(
             reader, subscription=wish.get("subscription"), gateway=gateway.default(), now=clock.now()
         )
-        return _state(reader)
+        return answers.state(reader)
 
 
 class RedeemView(APIView):
@@ -207,12 +205,12 @@ class RedeemView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Redeem and answer with what the reader holds then."""
-        wish = _body(RedeemRequestSerializer, request)
-        reader = _reader(request)
+        wish = asked.body(RedeemRequestSerializer, request)
+        reader = asked.reader(request)
         if not limits.may_type_gift_code(cast("HttpRequest", request), reader=reader.public_id):
             raise Throttled(wait=_AN_HOUR)
         redeeming.redeem(wish["code"], reader=reader, gateway=gateway.default(), now=clock.now())
-        return _state(reader)
+        return answers.state(reader)
 
 
 class CardView(APIView):
@@ -229,9 +227,9 @@ class CardView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Open a hosted card form."""
-        wish = _body(CardRequestSerializer, request)
+        wish = asked.body(CardRequestSerializer, request)
         url = cards.start_form(
-            _reader(request), return_url=wish["return_url"], gateway=gateway.default(), now=clock.now()
+            asked.reader(request), return_url=wish["return_url"], gateway=gateway.default(), now=clock.now()
         )
         return Response(AddressSerializer({"url": url}).data, status=status.HTTP_201_CREATED)
 
@@ -250,28 +248,7 @@ class InvoicesView(APIView):
     def get(self, request: Request) -> Response:
         """Answer with a page of invoices."""
         try:
-            page = invoices.page(_reader(request), cursor=request.query_params.get("cursor", ""))
+            page = invoices.page(asked.reader(request), cursor=request.query_params.get("cursor", ""))
         except CursorUnknown as error:
             raise ValidationError({"cursor": ["This cursor is none of ours."]}) from error
         return Response(InvoicesSerializer(page).data)
-
-
-def _reader(request: Request) -> User:
-    return cast("User", request.user)
-
-
-def _body(shape: type[Serializer[Any]], request: Request) -> dict[str, Any]:
-    serializer = shape(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)
-
-
-def _state(reader: User) -> Response:
-    now = clock.now()
-    states = outlook.every(reader, now=now)
-    answer = {
-        "holdings": holdings.of(reader, now=now),
-        "subscription": next(iter(states), None),
-        "subscriptions": [state for state in states if state.is_open],
-    }
-    return Response(SubscriptionStateSerializer(answer).data)

@@ -23,8 +23,7 @@ from billing.errors import LinkRefused, NothingToDo, StripeGone, StripeRefused, 
 from billing.fixing import FixLink
 from billing.outlook import Outlook
 from billing.steps import Step
-
-_ASK_AGAIN_AFTER = 2  # seconds, while a payment is being confirmed
+from billing.views import ways
 
 _View = Callable[[HttpRequest], HttpResponse]
 
@@ -92,8 +91,7 @@ def _tell(request: HttpRequest, outcome: Outcome) -> HttpResponse:
         case Stored.PAID:
             return _say(request, "paid")
         case Stored.CONFIRMING:
-            context = {"refresh_after": _ASK_AGAIN_AFTER, "return_url": links.account()}
-            return render(request, "billing/confirming.html", context, status=HTTPStatus.ACCEPTED)
+            return ways.confirming(request, links.account())
         case Stored.REFUSED | Stored.CONFIRM:
             return _say(request, "refused", detail=outcome.text)
         case Stored.UNFINISHED | Stored.REPLACED:

@@ -6,14 +6,13 @@ Looking spends nothing, so that a mail scanner which follows the link takes no s
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import cast
 from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -22,6 +21,7 @@ from accounts import clock
 from accounts.models import User
 from billing import groups, invitations, links, rosters
 from billing.errors import GroupRefused, InvitationGone, NothingToDo
+from billing.views import ways
 
 
 class InvitationForm(forms.Form):
@@ -35,12 +35,12 @@ class InvitationForm(forms.Form):
 @login_required
 def group(request: HttpRequest) -> HttpResponse:
     """Show who reads by the owner's subscription; on POST invite somebody, or send an invitation anew."""
-    owner = _reader(request)
+    owner = ways.reader(request)
     if request.method == "POST":
         return _invite(request, owner)
     owned = rosters.of(owner, now=clock.now())
     if not owned:
-        return _say(request, _("You have no subscription for several people."), links.account())
+        return ways.say(request, _("You have no subscription for several people."), links.account())
     return render(request, "billing/group.html", {"rosters": owned})
 
 
@@ -49,10 +49,10 @@ def group(request: HttpRequest) -> HttpResponse:
 def remove(request: HttpRequest) -> HttpResponse:
     """Take a place back from a member, or an invitation from an address."""
     try:
-        groups.remove(_reader(request), request.POST.get("seat", ""), now=clock.now())
+        groups.remove(ways.reader(request), request.POST.get("seat", ""), now=clock.now())
     except NothingToDo as nothing:
-        return _say(request, str(nothing), links.group())
-    return _say(request, _("The place is free again."), links.group(), level=messages.SUCCESS)
+        return ways.say(request, str(nothing), links.group())
+    return ways.say(request, _("The place is free again."), links.group(), level=messages.SUCCESS)
 
 
 @require_POST
@@ -60,10 +60,10 @@ def remove(request: HttpRequest) -> HttpResponse:
 def leave(request: HttpRequest) -> HttpResponse:
     """Give up a place in somebody's group."""
     try:
-        groups.leave(_reader(request), request.POST.get("seat", ""), now=clock.now())
+        groups.leave(ways.reader(request), request.POST.get("seat", ""), now=clock.now())
     except NothingToDo as nothing:
-        return _say(request, str(nothing), links.account())
-    return _say(request, _("You have left the group."), links.account(), level=messages.SUCCESS)
+        return ways.say(request, str(nothing), links.account())
+    return ways.say(request, _("You have left the group."), links.account(), level=messages.SUCCESS)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -73,16 +73,14 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
         answer = _accept(request, token) if request.method == "POST" else _offer(request, token)
     except InvitationGone as gone:
         answer = render(request, "billing/join.html", {"gone": str(gone)}, status=HTTPStatus.NOT_FOUND)
-    # The address of this page is a key.
-    answer.headers["Referrer-Policy"] = "no-referrer"
-    return answer
+    return ways.private(answer)
 
 
 def _offer(request: HttpRequest, token: str) -> HttpResponse:
     seat = groups.offer(token, now=clock.now())
     if seat.member_id is not None:
         if seat.member == request.user:
-            return _see_other(links.account())
+            return ways.see_other(links.account())
         raise InvitationGone(_("This invitation was used already. Please ask for a new one."))
     back = urlencode({"next": request.path})
     context = {
@@ -98,37 +96,22 @@ def _offer(request: HttpRequest, token: str) -> HttpResponse:
 def _accept(request: HttpRequest, token: str) -> HttpResponse:
     if not request.user.is_authenticated:
         groups.offer(token, now=clock.now())
-        return _see_other(f"{reverse('account_login')}?{urlencode({'next': request.path})}")
+        return ways.see_other(f"{reverse('account_login')}?{urlencode({'next': request.path})}")
     try:
-        groups.accept(_reader(request), token, now=clock.now())
+        groups.accept(ways.reader(request), token, now=clock.now())
     except GroupRefused as refusal:
-        return _say(request, str(refusal), links.account(), level=messages.ERROR)
-    return _say(request, _("Welcome: the place is yours."), links.account(), level=messages.SUCCESS)
+        return ways.say(request, str(refusal), links.account(), level=messages.ERROR)
+    return ways.say(request, _("Welcome: the place is yours."), links.account(), level=messages.SUCCESS)
 
 
 def _invite(request: HttpRequest, owner: User) -> HttpResponse:
     form = InvitationForm(request.POST)
     if not form.is_valid():
-        return _say(request, _("Please type one e-mail address."), links.group(), level=messages.ERROR)
+        return ways.say(request, _("Please type one e-mail address."), links.group(), level=messages.ERROR)
     email = form.cleaned_data["email"]
     try:
         groups.invite(owner, email, subscription=form.cleaned_data["subscription"], now=clock.now())
     except (GroupRefused, NothingToDo) as refusal:
-        return _say(request, str(refusal), links.group(), level=messages.ERROR)
+        return ways.say(request, str(refusal), links.group(), level=messages.ERROR)
     text = _("An invitation is on its way to %(email)s.") % {"email": email}
-    return _say(request, text, links.group(), level=messages.SUCCESS)
-
-
-def _reader(request: HttpRequest) -> User:
-    return cast("User", request.user)
-
-
-def _say(request: HttpRequest, text: str, address: str, *, level: int = messages.INFO) -> HttpResponse:
-    messages.add_message(request, level, text)
-    return _see_other(address)
-
-
-def _see_other(address: str) -> HttpResponse:
-    response: HttpResponseRedirect = redirect(address)
-    response.status_code = HTTPStatus.SEE_OTHER
-    return response
+    return ways.say(request, text, links.group(), level=messages.SUCCESS)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from accounts import clock
@@ -16,6 +13,7 @@ from accounts.authentication import IsReader
 from accounts.models import User
 from billing import groups, rosters
 from billing.group_serializers import GroupsSerializer, InvitationSerializer, InvitationTokenSerializer
+from billing.views import asked
 
 _REFUSED = OpenApiResponse(description="A problem: the group is full, or the place cannot be had so.")
 _NOTHING = OpenApiResponse(description="A problem: there is no such group or place of this reader's.")
@@ -33,7 +31,7 @@ class GroupView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Answer with both."""
-        return _state(_reader(request))
+        return _state(asked.reader(request))
 
 
 class InvitationsView(APIView):
@@ -50,7 +48,7 @@ class InvitationsView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Send an invitation and answer with the new state."""
-        wish, owner = _body(InvitationSerializer, request), _reader(request)
+        wish, owner = asked.body(InvitationSerializer, request), asked.reader(request)
         groups.invite(owner, wish["email"], subscription=wish["subscription"], now=clock.now())
         return _state(owner, status.HTTP_201_CREATED)
 
@@ -67,7 +65,7 @@ class PlaceView(APIView):
     )
     def delete(self, request: Request, seat: str) -> Response:
         """Remove a member, or withdraw an invitation, and answer with the new state."""
-        owner = _reader(request)
+        owner = asked.reader(request)
         groups.remove(owner, seat, now=clock.now())
         return _state(owner)
 
@@ -90,7 +88,7 @@ class MembershipsView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Take the place and answer with the new state."""
-        wish, reader = _body(InvitationTokenSerializer, request), _reader(request)
+        wish, reader = asked.body(InvitationTokenSerializer, request), asked.reader(request)
         groups.accept(reader, wish["token"], now=clock.now())
         return _state(reader, status.HTTP_201_CREATED)
 
@@ -107,19 +105,9 @@ class MembershipView(APIView):
     )
     def delete(self, request: Request, seat: str) -> Response:
         """Give the place up and answer with the new state."""
-        reader = _reader(request)
+        reader = asked.reader(request)
         groups.leave(reader, seat, now=clock.now())
         return _state(reader)
-
-
-def _reader(request: Request) -> User:
-    return cast("User", request.user)
-
-
-def _body(shape: type[Serializer[Any]], request: Request) -> dict[str, Any]:
-    serializer = shape(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)
 
 
 def _state(reader: User, code: int = status.HTTP_200_OK) -> Response:

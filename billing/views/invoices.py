@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.models import User
 from billing import invoices
 from billing.errors import CursorUnknown
+from billing.views import ways
 
 
 @require_safe
@@ -24,7 +22,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     """
     cursor = request.GET.get("cursor", "")
     try:
-        page = invoices.page(cast("User", request.user), cursor=cursor)
+        page = invoices.page(ways.reader(request), cursor=cursor)
     except CursorUnknown as error:
         raise BadRequest("This place in the list is none of ours.") from error
     context = {"invoices": page.lines, "next": page.next, "is_first": not cursor}

@@ -6,23 +6,23 @@ Every page needs a signed-in reader and is stored nowhere. Forms are safe to sen
 from __future__ import annotations
 
 from datetime import datetime
-from http import HTTPStatus
-from typing import cast
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from accounts import clock
 from accounts.models import User
 from billing import (
     cards,
     codes,
+    contracts,
+    customers,
     gateway,
     holdings,
     invoices,
@@ -39,6 +39,7 @@ from billing import (
 )
 from billing.cards import Stored
 from billing.codes import Code
+from billing.contracts import Why
 from billing.errors import (
     CodeRefused,
     NothingToDo,
@@ -50,18 +51,17 @@ from billing.errors import (
 )
 from billing.offers import Offers
 from billing.outlook import Outlook
-from billing.subscribing import Arrival, Why
-from billing.views import typed
+from billing.subscribing import Arrival
+from billing.views import typed, ways
 
 _LONGEST_QUANTITY = 9  # digits
-_ASK_AGAIN_AFTER = 2  # seconds, while a payment is being confirmed
 
 
 @require_safe
 @login_required
 def subscription(request: HttpRequest) -> HttpResponse:
     """Show what the reader has, what happens next, and their invoices."""
-    reader, now = _reader(request), clock.now()
+    reader, now = ways.reader(request), clock.now()
     states = outlook.every(reader, now=now)
     page = invoices.page(reader)
     context = {
@@ -85,14 +85,14 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     """Show what is on sale; on POST go to Checkout, or to what is needed instead."""
     if request.method == "POST":
         return _start_checkout(request)
-    reader = _reader(request)
+    reader = ways.reader(request)
     attempt = subscribing.attempt_of(reader, request.GET.get("attempt", ""))
     # A code is for a purchase that starts anew.
     if attempt is None and not {"all", "code"} & request.GET.keys():
         wanted = request.GET.get("product", "")
         if returning.may_return(reader, product=wanted, now=clock.now()):
             # One click away; the page there leads to all that is on sale.
-            return _see_other(links.come_back(return_url=_return_url(request)))
+            return ways.see_other(links.come_back(return_url=ways.return_url(request)))
     product = request.GET.get("product") or (attempt.price.plan.unlocks[0] if attempt else None)
     code, problem = _typed_code(request)
     found = _offers(request, product=product, code=code)
@@ -107,7 +107,7 @@ def subscribe(request: HttpRequest) -> HttpResponse:
         "code_problem": problem,
         "passes": oneoff.passes(product=product, currency=found.currency),
         "product": product or "",
-        "return_url": attempt.return_url if attempt else _return_url(request),
+        "return_url": attempt.return_url if attempt else ways.return_url(request),
     }
     return render(request, "billing/subscribe.html", context)
 
@@ -118,14 +118,14 @@ def _offers(request: HttpRequest, *, product: str | None = None, code: Code | No
         "currency": request.GET.get("currency", "").lower(),
         "languages": request.META.get("HTTP_ACCEPT_LANGUAGE", ""),
     }
-    found = offers.to(_reader(request), product=product, code=code, **wish)
-    return found if found.plans or product is None else offers.to(_reader(request), code=code, **wish)
+    found = offers.to(ways.reader(request), product=product, code=code, **wish)
+    return found if found.plans or product is None else offers.to(ways.reader(request), code=code, **wish)
 
 
 def _typed_code(request: HttpRequest) -> tuple[Code | None, str]:
     """Return the code in the address, or what is wrong with it."""
-    reader = _reader(request)
-    customer = subscribing.customer_of(reader)
+    reader = ways.reader(request)
+    customer = customers.of(reader)
     try:
         text = typed.code(request, request.GET.get("code", ""), reader=reader)
         if not text:
@@ -142,19 +142,19 @@ def _typed_code(request: HttpRequest) -> tuple[Code | None, str]:
 @login_required
 def card(request: HttpRequest) -> HttpResponse:
     """Show the card on file; on POST go to the form that replaces it."""
-    reader, return_url = _reader(request), _return_url(request)
+    reader, return_url = ways.reader(request), ways.return_url(request)
     if request.method == "POST":
         try:
             url = cards.start_form(reader, return_url=return_url, gateway=gateway.default(), now=clock.now())
         except NothingToDo:
-            return _say(
+            return ways.say(
                 request,
                 _("There is no card on file yet. It is stored when you subscribe."),
                 links.subscribe(),
             )
         except (StripeTrouble, StripeRefused):
-            return _try_again(request, links.card(return_url=return_url))
-        return _see_other(url)
+            return ways.try_again(request, links.card(return_url=return_url))
+        return ways.see_other(url)
     context = {"state": outlook.of(reader, now=clock.now()), "return_url": return_url}
     return render(request, "billing/card.html", context)
 
@@ -163,11 +163,11 @@ def card(request: HttpRequest) -> HttpResponse:
 @login_required
 def cancel(request: HttpRequest) -> HttpResponse:
     """Ask whether they mean it; on POST cancel."""
-    reader = _reader(request)
+    reader = ways.reader(request)
     chosen = request.POST.get("subscription") or request.GET.get("subscription")
     if request.method == "POST":
         try:
-            subscribing.cancel(
+            contracts.cancel(
                 reader,
                 subscription=chosen,
                 why=_why(request),
@@ -175,13 +175,13 @@ def cancel(request: HttpRequest) -> HttpResponse:
                 now=clock.now(),
             )
         except NothingToDo as nothing:
-            return _say(request, str(nothing), links.account())
+            return ways.say(request, str(nothing), links.account())
         except (StripeTrouble, StripeRefused):
-            return _try_again(request, links.account())
-        return _see_other(links.account())
+            return ways.try_again(request, links.account())
+        return ways.see_other(links.account())
     state = _chosen(reader, chosen)
     if state is None or not state.can_cancel:
-        return _see_other(links.account())
+        return ways.see_other(links.account())
     context = {
         "state": state,
         "reasons": words.FEEDBACK.items(),
@@ -201,43 +201,25 @@ def _save_offer(request: HttpRequest, reader: User, state: Outlook) -> tuple[dat
     if not settings.SAVE_OFFER_PAUSE or not state.can_pause or state.id in seen:
         return ()
     request.session["save_offer"] = [*seen[-9:], state.id]
-    return pausing.dates(subscribing.own_open(reader, state.id, now=clock.now()), now=clock.now())
-
-
-@require_POST
-@login_required
-def resume(request: HttpRequest) -> HttpResponse:
-    """Take a cancellation back."""
-    chosen = request.POST.get("subscription")
-    try:
-        pausing.resume(_reader(request), subscription=chosen, gateway=gateway.default(), now=clock.now())
-    except NothingToDo as nothing:
-        return _say(request, str(nothing), links.account())
-    except SaleRefused as refusal:
-        return _say(
-            request, str(refusal), next((remedy["url"] for remedy in refusal.remedies), links.account())
-        )
-    except (StripeTrouble, StripeRefused):
-        return _try_again(request, links.account())
-    return _see_other(links.account())
+    return pausing.dates(contracts.own_open(reader, state.id, now=clock.now()), now=clock.now())
 
 
 @require_GET
 @login_required
 def confirm_payment(request: HttpRequest) -> HttpResponse:
     """Lead to the bank's confirmation, if one is still asked for."""
-    reader = _reader(request)
-    customer = subscribing.customer_of(reader)
+    reader = ways.reader(request)
+    customer = customers.of(reader)
     if customer is not None:
         try:
             waiting.for_sync(customer.pk, gateway=gateway.default(), now=clock.now())
         except StripeTrouble:
-            return _try_again(request, links.account())
+            return ways.try_again(request, links.account())
     states = outlook.every(reader, now=clock.now())
     address = next((state.confirm_url for state in states if state.confirm_url), None)
     if address is None:
-        return _say(request, _("There is no payment to confirm."), links.account())
-    return _see_other(address)
+        return ways.say(request, _("There is no payment to confirm."), links.account())
+    return ways.see_other(address)
 
 
 @require_GET
@@ -246,7 +228,7 @@ def arrive(request: HttpRequest) -> HttpResponse:
     """Receive a reader whom Stripe sends back: look what came of it, wait a little, send them on."""
     if "form" in request.GET:
         return _arrive_from_card_form(request)
-    attempt = subscribing.attempt_of(_reader(request), request.GET.get("attempt", ""))
+    attempt = subscribing.attempt_of(ways.reader(request), request.GET.get("attempt", ""))
     if attempt is None:
         raise Http404
     session = request.GET.get("session_id", "")
@@ -256,81 +238,63 @@ def arrive(request: HttpRequest) -> HttpResponse:
         arrival = Arrival.CONFIRMING
     match arrival:
         case Arrival.DONE:
-            return _see_other(attempt.return_url)
+            return ways.see_other(attempt.return_url)
         case Arrival.CONFIRMING:
-            return _confirming(request, attempt.return_url)
+            return ways.confirming(request, attempt.return_url)
         case Arrival.UNPAID:
-            return _say(request, _("Nothing was paid."), links.back_to_plans(attempt=attempt.key))
+            return ways.say(request, _("Nothing was paid."), links.back_to_plans(attempt=attempt.key))
 
 
 def _arrive_from_card_form(request: HttpRequest) -> HttpResponse:
-    return_url = _return_url(request)
+    reader, return_url = ways.reader(request), ways.return_url(request)
     session = request.GET.get("session_id", "")
     try:
-        outcome = cards.finish(session, reader=_reader(request), gateway=gateway.default(), now=clock.now())
+        outcome = cards.finish(session, reader=reader, gateway=gateway.default(), now=clock.now())
     except StripeGone as unknown:
         raise Http404 from unknown
     except StripeTrouble:
-        return _confirming(request, return_url)
+        return ways.confirming(request, return_url)
     match outcome.state:
         case Stored.PAID:
             messages.success(request, _("Your new card is stored."))
-            return _see_other(return_url)
+            return ways.see_other(return_url)
         case Stored.CONFIRMING:
-            return _confirming(request, return_url)
+            return ways.confirming(request, return_url)
         case Stored.CONFIRM:
-            return _see_other(outcome.url)
+            return ways.see_other(outcome.url)
         case Stored.REFUSED:
-            return _say(request, outcome.text, links.card(return_url=return_url), level=messages.ERROR)
+            return ways.say(request, outcome.text, links.card(return_url=return_url), level=messages.ERROR)
         case Stored.UNFINISHED | Stored.REPLACED:
-            return _see_other(links.card(return_url=return_url))
+            return ways.see_other(links.card(return_url=return_url))
 
 
 def _start_checkout(request: HttpRequest) -> HttpResponse:
-    return_url = _return_url(request)
+    return_url = ways.return_url(request)
     product = request.POST.get("product") or request.GET.get("product") or ""
     code, currency = request.POST.get("code", ""), request.POST.get("currency", "")
     again = links.subscribe(product=product, return_url=return_url, code=code, currency=currency)
     try:
         checkout = subscribing.start(
-            _reader(request),
+            ways.reader(request),
             price=request.POST.get("price", ""),
             quantity=_quantity(request),
             return_url=return_url,
-            code=typed.code(request, code, reader=_reader(request)),
+            code=typed.code(request, code, reader=ways.reader(request)),
             gateway=gateway.default(),
             now=clock.now(),
         )
     except (NotOnSale, CodeRefused) as refusal:
-        return _say(request, str(refusal), again)
+        return ways.say(request, str(refusal), again)
     except SaleRefused as refusal:
-        return _say(
-            request, str(refusal), next((remedy["url"] for remedy in refusal.remedies), links.account())
-        )
+        return ways.refuse(request, refusal)
     except (StripeTrouble, StripeRefused):
-        return _try_again(request, again)
-    return _see_other(checkout.url)
-
-
-def _confirming(request: HttpRequest, return_url: str) -> HttpResponse:
-    context = {"refresh_after": _ASK_AGAIN_AFTER, "return_url": return_url}
-    return render(request, "billing/confirming.html", context, status=HTTPStatus.ACCEPTED)
+        return ways.try_again(request, again)
+    return ways.see_other(checkout.url)
 
 
 def _chosen(reader: User, subscription_id: str | None) -> Outlook | None:
     states = outlook.every(reader, now=clock.now())
     return next((state for state in states if subscription_id in {None, "", state.id}), None)
-
-
-def _return_url(request: HttpRequest) -> str:
-    """Return where the reader wants to go afterwards; the overview where they do not say.
-
-    :raises BadRequest: they would leave for an address that is not ours or an allowed site's.
-    """
-    address = request.POST.get("return_url") or request.GET.get("return_url") or links.account()
-    if not links.is_allowed(address):
-        raise BadRequest("This return address is not allowed.")
-    return address
 
 
 def _quantity(request: HttpRequest) -> int:
@@ -342,23 +306,3 @@ def _quantity(request: HttpRequest) -> int:
     if not (typed.isdecimal() and len(typed) <= _LONGEST_QUANTITY):
         raise BadRequest("This quantity is not a number.")
     return int(typed)
-
-
-def _reader(request: HttpRequest) -> User:
-    return cast("User", request.user)
-
-
-def _say(request: HttpRequest, text: str, address: str, *, level: int = messages.INFO) -> HttpResponse:
-    messages.add_message(request, level, text)
-    return _see_other(address)
-
-
-def _try_again(request: HttpRequest, address: str) -> HttpResponse:
-    text = _("The payment service did not answer in time. Nothing was charged twice; please try again.")
-    return _say(request, text, address, level=messages.ERROR)
-
-
-def _see_other(address: str) -> HttpResponse:
-    response: HttpResponseRedirect = redirect(address)
-    response.status_code = HTTPStatus.SEE_OTHER
-    return response

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import secrets
 from http import HTTPStatus
-from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -22,6 +21,7 @@ from billing import gateway, links, oneoff, presents, redeeming
 from billing.errors import GiftCodeRefused, PresentRefused, SaleRefused, StripeRefused, StripeTrouble
 from billing.forms import GiftForm
 from billing.models import Present
+from billing.views import ways
 from paywall import entitlements
 
 _ASK_AGAIN_AFTER = 3  # seconds, while a payment is being confirmed
@@ -42,12 +42,12 @@ def give(request: HttpRequest) -> HttpResponse:
     try:
         url = presents.buy(form.wish(), giver=_signed_in(request), gateway=gateway.default(), now=clock.now())
     except PresentRefused as refusal:
-        return _say(request, str(refusal), links.give())
+        return ways.say(request, str(refusal), links.give())
     except (StripeTrouble, StripeRefused):
         text = _("The payment service did not answer in time. Nothing was charged twice; please try again.")
         messages.error(request, text)
         return _form(request, form, status=HTTPStatus.SERVICE_UNAVAILABLE)
-    return _see_other(url)
+    return ways.see_other(url)
 
 
 @require_safe
@@ -72,7 +72,7 @@ def show(request: HttpRequest, key: str) -> HttpResponse:
         "product_names": [names.get(product, product) for product in present.products],
         "redeem_url": links.redeem(),
     }
-    return _private(render(request, "billing/present.html", context))
+    return ways.private(render(request, "billing/present.html", context))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -81,7 +81,7 @@ def redeem(request: HttpRequest) -> HttpResponse:
     """Ask for a code; on POST redeem it."""
     if request.method != "POST":
         return render(request, "billing/redeem.html")
-    reader = cast("User", request.user)
+    reader = ways.reader(request)
     if not limits.may_type_gift_code(request, reader=reader.public_id):
         text = _("Too many codes were tried. Please come back in an hour.")
         return _refuse_code(request, text, status=HTTPStatus.TOO_MANY_REQUESTS)
@@ -93,7 +93,8 @@ def redeem(request: HttpRequest) -> HttpResponse:
     except (StripeTrouble, StripeRefused):
         text = _("The code cannot be checked just now. Please try again.")
         return _refuse_code(request, text, status=HTTPStatus.SERVICE_UNAVAILABLE)
-    return _say(request, _("Your gift is redeemed. Enjoy reading."), links.account(), level=messages.SUCCESS)
+    text = _("Your gift is redeemed. Enjoy reading.")
+    return ways.say(request, text, links.account(), level=messages.SUCCESS)
 
 
 def _initial(request: HttpRequest) -> dict[str, str]:
@@ -112,30 +113,13 @@ def _form(request: HttpRequest, form: GiftForm, *, status: HTTPStatus = HTTPStat
 
 
 def _confirming(request: HttpRequest, present: Present) -> HttpResponse:
-    context = {"refresh_after": _ASK_AGAIN_AFTER, "return_url": links.present(present.key)}
-    return _private(render(request, "billing/confirming.html", context, status=HTTPStatus.ACCEPTED))
+    address = links.present(present.key)
+    return ways.private(ways.confirming(request, address, ask_again_after=_ASK_AGAIN_AFTER))
 
 
 def _refuse_code(request: HttpRequest, text: str, *, status: HTTPStatus) -> HttpResponse:
     return render(request, "billing/redeem.html", {"problem": text}, status=status)
 
 
-def _private(response: HttpResponse) -> HttpResponse:
-    """Let nobody learn the page's address, which is the key to it, from where a reader goes next."""
-    response["Referrer-Policy"] = "no-referrer"
-    return response
-
-
 def _signed_in(request: HttpRequest) -> User | None:
     return request.user if request.user.is_authenticated else None
-
-
-def _say(request: HttpRequest, text: str, address: str, *, level: int = messages.INFO) -> HttpResponse:
-    messages.add_message(request, level, text)
-    return _see_other(address)
-
-
-def _see_other(address: str) -> HttpResponse:
-    response: HttpResponseRedirect = redirect(address)
-    response.status_code = HTTPStatus.SEE_OTHER
-    return response

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from billing import assortment, cards, changing, outlook, returning, subscribing
+from billing import assortment, cards, catalogue, changing, contracts, outlook, returning, subscribing
 from billing.errors import NotPossible
 from billing.models import SubscriptionItem
 from billing.outlook import Outlook
@@ -117,13 +117,13 @@ class TestUnits:
     def test_another_price_of_the_same_keeps_them(self, market: Market, owner: User) -> None:
         product = SubscriptionItem.objects.get().stripe_product
         market.price(product, slug="company_yearly", amount=7900, interval="year")
-        subscribing.catalogue.refresh(gateway=market.gateway)
+        catalogue.refresh(gateway=market.gateway)
         shown = change(market, owner, "company_yearly")
         assert shown.charged == 5 * 7900
         assert SubscriptionItem.objects.get().quantity == 5
 
     def test_they_come_back_too(self, market: Market, owner: User) -> None:
-        subscribing.cancel(owner, gateway=market.gateway, now=market.now)
+        contracts.cancel(owner, gateway=market.gateway, now=market.now)
         market.pass_time(owner, months=2)
         shown = returning.propose(owner, gateway=market.gateway, now=market.now)
         assert shown.amount == 5 * 790
@@ -181,7 +181,7 @@ class TestTaxes:
         )
         reader = a_reader()
         market.buy(reader)
-        subscribing.cancel(reader, gateway=market.gateway, now=market.now)
+        contracts.cancel(reader, gateway=market.gateway, now=market.now)
         market.pass_time(reader, months=2)
         return reader
 

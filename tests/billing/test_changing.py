@@ -10,7 +10,7 @@ from django.test import Client
 from werkzeug.test import Client as Browser
 
 from accounts.models import User
-from billing import catalogue, changing, outlook, subscribing
+from billing import catalogue, changing, contracts, outlook, subscribing
 from billing.changing import Proposal
 from billing.errors import (
     AlreadySubscribed,
@@ -265,7 +265,7 @@ class TestWhatIsRefused:
         assert [remedy["kind"] for remedy in refusal.value.remedies] == ["fix_card"]
 
     def test_one_that_is_about_to_end(self, market: Market, reader: User) -> None:
-        subscribing.cancel(reader, gateway=market.gateway, now=market.now)
+        contracts.cancel(reader, gateway=market.gateway, now=market.now)
         with pytest.raises(NotPossible) as refusal:
             propose(market, reader)
         assert [remedy["kind"] for remedy in refusal.value.remedies] == ["resume"]

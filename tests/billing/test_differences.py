@@ -7,7 +7,18 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from accounts.models import Mail, User
-from billing import catalogue, dunning, inbox, merging, outlook, returning, subscribing, sync
+from billing import (
+    catalogue,
+    contracts,
+    customers,
+    dunning,
+    inbox,
+    merging,
+    outlook,
+    returning,
+    subscribing,
+    sync,
+)
 from billing.errors import CurrencyLocked, MergeRefused
 from billing.models import Customer, PaymentMethod, StripeEvent, Subscription
 from billing.steps import Step
@@ -54,7 +65,7 @@ def test_a_card_in_a_wallet_is_shown_as_the_phone_shows_it(
     card = state_of(reader, market).card
     assert card is not None
     assert (card.text, card.last4, card.brand) == (text, "4242", "Visa")
-    subscribing.cancel(reader, gateway=market.gateway, now=market.now)
+    contracts.cancel(reader, gateway=market.gateway, now=market.now)
     market.pass_time(reader, months=2)
     assert returning.propose(reader, gateway=market.gateway, now=market.now).card.text == text
 
@@ -212,7 +223,7 @@ class TestMerging:
             assert self.merge(market, stays=stays, goes=goes) == merging.Merged((), ())
         assert open_to(reader, market) == {"premium", "culture"}
         assert {state.plan_name for state in outlook.every(reader, now=market.now)} == {"Premium", "Culture"}
-        assert subscribing.customer_of(reader) == stays
+        assert customers.of(reader) == stays
         assert len(market.objects("charge")) == charges
 
     def test_what_would_be_paid_twice_ends_with_its_period(self, market: Market, reader: User) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from accounts.models import Mail, User
-from billing import cards, dunning, subscribing
+from billing import cards, contracts, dunning
 from billing.models import Invoice, PaymentMethod, Subscription
 from tests.billing.market import CONFIRMING_CARD, Market
 from tests.factories.accounts import a_reader
@@ -80,9 +80,9 @@ def test_what_is_over_before_it_was_sent_is_not_sent(market: Market, reader: Use
     market.fail_renewal(reader)
     cards.finish(market.card_form(reader), reader=reader, gateway=market.gateway, now=market.now)
     assert kinds(reader) == ["welcome"]  # neither the failure nor, since nobody heard of it, the recovery
-    subscribing.cancel(reader, gateway=market.gateway, now=market.now)
+    contracts.cancel(reader, gateway=market.gateway, now=market.now)
     assert kinds(reader) == ["welcome", "cancel_scheduled"]
-    subscribing.resume(reader, gateway=market.gateway, now=market.now)
+    contracts.resume(reader, gateway=market.gateway, now=market.now)
     assert kinds(reader) == ["welcome"]
 
 
@@ -101,18 +101,18 @@ def test_a_bank_that_asks_is_told_once(market: Market, reader: User) -> None:
 
 
 def test_a_cancellation_is_told_each_time_it_is_made(market: Market, reader: User) -> None:
-    subscribing.cancel(reader, gateway=market.gateway, now=market.now)
+    contracts.cancel(reader, gateway=market.gateway, now=market.now)
     market.look(reader)
     assert kinds(reader) == ["welcome", "cancel_scheduled"]
     post()
-    subscribing.resume(reader, gateway=market.gateway, now=market.now)
+    contracts.resume(reader, gateway=market.gateway, now=market.now)
     market.sandbox.advance(seconds=60)
-    subscribing.cancel(reader, gateway=market.gateway, now=market.now)
+    contracts.cancel(reader, gateway=market.gateway, now=market.now)
     assert kinds(reader) == ["welcome", "cancel_scheduled", "cancel_scheduled"]
 
 
 def test_the_end_is_told(market: Market, reader: User) -> None:
-    subscribing.cancel(reader, gateway=market.gateway, now=market.now)
+    contracts.cancel(reader, gateway=market.gateway, now=market.now)
     post()
     market.pass_time(reader, months=1)
     assert kinds(reader) == ["welcome", "cancel_scheduled", "subscription_canceled"]
@@ -182,7 +182,7 @@ class TestRemind:
     def test_who_has_cancelled_is_not_reminded(self, market: Market) -> None:
         who = a_reader()
         market.buy(who, "premium_yearly")
-        subscribing.cancel(who, gateway=market.gateway, now=market.now)
+        contracts.cancel(who, gateway=market.gateway, now=market.now)
         renewal = Subscription.objects.get().period_ends_at
         assert renewal is not None
         self.remind(at=renewal - 3 * DAY)

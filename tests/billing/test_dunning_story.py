@@ -13,7 +13,7 @@ from django.test import Client
 
 from accounts import emails
 from accounts.models import Mail, User
-from billing import advice, cards, dunning, money, outlook, subscribing, words
+from billing import advice, cards, contracts, dunning, money, outlook, words
 from billing.advice import Advice
 from billing.models import Invoice, PaymentMethod, Price, Subscription
 from tests.billing.market import CONFIRMING_CARD, Market
@@ -239,7 +239,7 @@ class TestTheEndOfATrial:
         assert "no card is on file" in mail(trying, "trial_ending").text
 
     def test_not_to_whoever_has_cancelled(self, market: Market, trying: User) -> None:
-        subscribing.cancel(trying, gateway=market.gateway, now=market.now)
+        contracts.cancel(trying, gateway=market.gateway, now=market.now)
         days(market, trying, 12)
         assert "trial_ending" not in kinds(trying)
 
@@ -284,7 +284,7 @@ def _recovers(market: Market, reader: User) -> None:
 
 
 def _cancels(market: Market, reader: User) -> None:
-    subscribing.cancel(reader, gateway=market.gateway, now=market.now)
+    contracts.cancel(reader, gateway=market.gateway, now=market.now)
 
 
 def _renewal_nears(market: Market, reader: User) -> None:

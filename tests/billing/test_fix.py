@@ -14,7 +14,7 @@ from django.db import connection
 from django.test import Client
 
 from accounts.models import Mail, User
-from billing import fixing, leftovers, subscribing
+from billing import contracts, fixing, leftovers
 from billing.errors import LinkRefused
 from billing.models import Customer, Invoice, OutboundCall, Subscription
 from paywall.models import Entitlement
@@ -125,7 +125,7 @@ class TestTheStory:
         self, market: Market, reader: User, stranger: Client
     ) -> None:
         token = token_for(reader)
-        subscribing.cancel(reader, gateway=market.gateway, now=market.now)
+        contracts.cancel(reader, gateway=market.gateway, now=market.now)
         assert "Nothing is to be paid" in stranger.get(FIX, {"k": token}).content.decode()
 
 

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from accounts import closing
 from accounts.models import Mail, User
-from billing import catalogue, groups, rosters, seats, subscribing
+from billing import catalogue, contracts, groups, rosters, seats
 from billing.errors import GroupFull, GroupRefused, InvitationGone, NothingToDo
 from billing.models import Plan, Price, Seat
 from billing.rosters import PlaceState, Standing
@@ -89,7 +89,7 @@ class TestRights:
 
     def test_cancelling_ends_members_with_the_paid_period(self, market: Market) -> None:
         owner, (member,) = a_family(market, members=1)
-        subscribing.cancel(owner, gateway=market.gateway, now=market.now)
+        contracts.cancel(owner, gateway=market.gateway, now=market.now)
         assert reads(member, market)
         market.pass_time(owner, months=1)
         assert not reads(member, market)
@@ -98,7 +98,7 @@ class TestRights:
 
     def test_whoever_comes_back_finds_the_group_as_it_was(self, market: Market) -> None:
         owner, (member,) = a_family(market, members=1)
-        subscribing.cancel(owner, gateway=market.gateway, now=market.now)
+        contracts.cancel(owner, gateway=market.gateway, now=market.now)
         market.pass_time(owner, months=2)
         market.buy(owner, "family_monthly")
         assert reads(member, market)
@@ -277,7 +277,7 @@ class TestInvitations:
                 groups.invite(reader, "friend@example.org", now=market.now)
         groups.invite(owner, "friend@example.org", now=market.now)
         token = token_for("friend@example.org")
-        subscribing.cancel(owner, gateway=market.gateway, now=market.now)
+        contracts.cancel(owner, gateway=market.gateway, now=market.now)
         market.pass_time(owner, months=2)
         with pytest.raises(InvitationGone):
             groups.accept(a_reader(), token, now=market.now)

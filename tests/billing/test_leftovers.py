@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from accounts.models import User
-from billing import leftovers, reconciliation, subscribing, sync, tasks
+from billing import contracts, leftovers, reconciliation, subscribing, sync, tasks
 from billing.errors import StripeTrouble
 from billing.models import CheckoutAttempt, Invoice, Price, Subscription
 from tests.billing.market import BACK, GOOD_CARD, Market
@@ -120,7 +120,7 @@ class TestInvoice:
     ) -> None:
         market.fault(target="api", kind="status", match="POST /v1/invoices/*", status=503, left=9)
         with pytest.raises(StripeTrouble):
-            subscribing.cancel(reader, gateway=market.gateway, now=market.now)
+            contracts.cancel(reader, gateway=market.gateway, now=market.now)
         assert Subscription.objects.get().status == "canceled"
         assert self.open_at_stripe(market)
         market.sandbox.world.faults.clear()

@@ -18,13 +18,13 @@ from accounts import clock, closing
 from accounts.models import Mail, User
 from billing import (
     catalogue,
+    contracts,
     gift_codes,
     inbox,
     oneoff,
     presents,
     reconciliation,
     redeeming,
-    subscribing,
     tasks,
 )
 from billing.errors import AlreadySubscribed, GiftCodeRefused, PresentRefused, StripeTrouble
@@ -191,7 +191,7 @@ class TestRedeeming:
         code = presents.code_of(bought(counter))
         with pytest.raises(AlreadySubscribed):
             redeeming.redeem(code, reader=reader, gateway=counter.gateway, now=counter.now)
-        subscribing.cancel(reader, gateway=counter.gateway, now=counter.now)
+        contracts.cancel(reader, gateway=counter.gateway, now=counter.now)
         present = redeeming.redeem(code, reader=reader, gateway=counter.gateway, now=counter.now)
         assert present.starts_at == reader.customers.get().subscriptions.get().period_ends_at
         assert {row["status"] for row in counter.objects("subscription")} == {"active"}

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from billing import outlook, returning, subscribing
+from billing import contracts, outlook, returning, subscribing
 from billing.errors import (
     AlreadySubscribed,
     AmountOutdated,
@@ -30,7 +30,7 @@ def reader(market: Market) -> User:
     """Somebody whose subscription has ended."""
     found = a_reader()
     market.buy(found)
-    subscribing.cancel(found, gateway=market.gateway, now=market.now)
+    contracts.cancel(found, gateway=market.gateway, now=market.now)
     market.pass_time(found, seconds=40 * 24 * 3600)
     return found
 

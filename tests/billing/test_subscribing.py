@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from billing import outlook, subscribing
+from billing import contracts, outlook, subscribing
 from billing.errors import AlreadySubscribed, NothingToDo, NotOnSale, PaymentWaiting, StripeTrouble
 from billing.models import CheckoutAttempt, Invoice, OutboundCall, Subscription
 from billing.subscribing import Arrival
@@ -77,7 +77,7 @@ class TestStart:
     def test_a_cancelled_one_is_offered_to_resume(self, market: Market) -> None:
         reader = a_reader()
         market.buy(reader)
-        subscribing.cancel(reader, gateway=market.gateway, now=market.now)
+        contracts.cancel(reader, gateway=market.gateway, now=market.now)
         with pytest.raises(AlreadySubscribed) as refusal:
             start(market, reader)
         assert [remedy["kind"] for remedy in refusal.value.remedies] == ["resume"]
@@ -210,7 +210,7 @@ class TestCancelAndResume:
     def test_cancelling_keeps_the_paid_period(self, market: Market) -> None:
         reader = a_reader()
         market.buy(reader)
-        subscribing.cancel(reader, gateway=market.gateway, now=market.now)
+        contracts.cancel(reader, gateway=market.gateway, now=market.now)
         state = outlook.of(reader, now=market.now)
         assert state is not None
         assert (state.status, state.cancel_scheduled, state.can_resume) == ("active", True, True)
@@ -221,15 +221,15 @@ class TestCancelAndResume:
         reader = a_reader()
         market.buy(reader)
         for _ in range(2):
-            subscribing.cancel(reader, gateway=market.gateway, now=market.now)
+            contracts.cancel(reader, gateway=market.gateway, now=market.now)
         assert OutboundCall.objects.filter(purpose="cancel").count() == 1
 
     def test_resume_takes_it_back_and_may_be_repeated(self, market: Market) -> None:
         reader = a_reader()
         market.buy(reader)
-        subscribing.cancel(reader, gateway=market.gateway, now=market.now)
+        contracts.cancel(reader, gateway=market.gateway, now=market.now)
         for _ in range(2):
-            subscribing.resume(reader, gateway=market.gateway, now=market.now)
+            contracts.resume(reader, gateway=market.gateway, now=market.now)
         state = outlook.of(reader, now=market.now)
         assert state is not None
         assert (state.cancel_scheduled, state.can_cancel) == (False, True)
@@ -238,9 +238,9 @@ class TestCancelAndResume:
     def test_cancelling_again_after_resuming_cancels_again(self, market: Market) -> None:
         reader = a_reader()
         market.buy(reader)
-        subscribing.cancel(reader, gateway=market.gateway, now=market.now)
-        subscribing.resume(reader, gateway=market.gateway, now=market.now)
-        subscribing.cancel(reader, gateway=market.gateway, now=market.now)
+        contracts.cancel(reader, gateway=market.gateway, now=market.now)
+        contracts.resume(reader, gateway=market.gateway, now=market.now)
+        contracts.cancel(reader, gateway=market.gateway, now=market.now)
         state = outlook.of(reader, now=market.now)
         assert state is not None
         assert state.cancel_scheduled
@@ -249,7 +249,7 @@ class TestCancelAndResume:
         reader = a_reader()
         market.buy(reader)
         market.fail_renewal(reader)
-        subscribing.cancel(reader, gateway=market.gateway, now=market.now)
+        contracts.cancel(reader, gateway=market.gateway, now=market.now)
         state = outlook.of(reader, now=market.now)
         assert state is not None
         assert state.status == "canceled"
@@ -262,7 +262,7 @@ class TestCancelAndResume:
         market.fail_renewal(reader)
         market.sandbox.swap_card(market.customer(reader).stripe_id, card="4242424242424242")
         market.sandbox.advance(seconds=20 * 24 * 3600)  # Stripe's own retry succeeds, and nobody tells us
-        subscribing.cancel(reader, gateway=market.gateway, now=market.now)
+        contracts.cancel(reader, gateway=market.gateway, now=market.now)
         state = outlook.of(reader, now=market.now)
         assert state is not None
         assert (state.status, state.cancel_scheduled) == ("active", True)
@@ -274,7 +274,7 @@ class TestCancelAndResume:
         culture = next(
             state for state in outlook.every(reader, now=market.now) if state.products == ("culture",)
         )
-        subscribing.cancel(reader, subscription=culture.id, gateway=market.gateway, now=market.now)
+        contracts.cancel(reader, subscription=culture.id, gateway=market.gateway, now=market.now)
         by_product = {state.products: state for state in outlook.every(reader, now=market.now)}
         assert by_product[("culture",)].cancel_scheduled
         assert not by_product[("premium",)].cancel_scheduled
@@ -283,7 +283,7 @@ class TestCancelAndResume:
         reader, other = a_reader(), a_reader()
         market.buy(other)
         theirs = Subscription.objects.get(customer__reader=other)
-        for act in (subscribing.cancel, subscribing.resume):
+        for act in (contracts.cancel, contracts.resume):
             with pytest.raises(NothingToDo):
                 act(reader, subscription=str(theirs.pk), gateway=market.gateway, now=market.now)
         market.look(other)
@@ -294,7 +294,7 @@ class TestCancelAndResume:
     def test_an_ended_one_cannot_be_resumed(self, market: Market) -> None:
         reader = a_reader()
         market.buy(reader)
-        subscribing.cancel(reader, gateway=market.gateway, now=market.now)
+        contracts.cancel(reader, gateway=market.gateway, now=market.now)
         market.pass_time(reader, months=1)
         with pytest.raises(NothingToDo):
-            subscribing.resume(reader, gateway=market.gateway, now=market.now)
+            contracts.resume(reader, gateway=market.gateway, now=market.now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from billing import cards, changing, pausing, refunding, returning, returns, subscribing
+from billing import cards, changing, contracts, pausing, refunding, returning, returns, subscribing
 from billing.gateway import StripeGateway
 from billing.models import Customer, Invoice
 from billing.refunding import Wish
@@ -43,7 +43,7 @@ class Clicks:
 
     def click_cancel(self) -> None:
         self.refuse_if_held()
-        subscribing.cancel(self.ground.reader, gateway=self.gateway, now=self.now)
+        contracts.cancel(self.ground.reader, gateway=self.gateway, now=self.now)
 
     def click_resume(self) -> None:
         """Take back a cancellation or a pause: our pages have one button for both."""

@@ -106,10 +106,10 @@ class Purchase(Scene):
     """A reader clicks on subscribe."""
 
     points = (
-        point("checkout: attempt made", after("billing.subscribing:_new_attempt")),
+        point("checkout: attempt made", after("billing.attempts:begin")),
         point("checkout: customer made at Stripe, not recorded", after(f"{_GATEWAY}.create_customer")),
         point("checkout: customer recorded, not saved", after("billing.calls:recorded")),
-        point("checkout: customer saved", after("billing.subscribing:ensure_customer")),
+        point("checkout: customer saved", after("billing.customers:ensure")),
         point("checkout: session made at Stripe, not saved", after(f"{_GATEWAY}.start_checkout")),
         point("checkout: session saved, before the answer", after("billing.subscribing:start")),
     )
@@ -262,7 +262,7 @@ class Cancel(Scene):
     points = (
         point("cancel: recorded, not asked for", before(f"{_GATEWAY}.cancel_at_period_end")),
         point("cancel: cancelled at Stripe, not recorded", after(f"{_GATEWAY}.cancel_at_period_end")),
-        point("cancel: synced, before the answer", after("billing.subscribing:cancel")),
+        point("cancel: synced, before the answer", after("billing.contracts:cancel")),
     )
     mails = ("welcome", "cancel_scheduled")
     news: ClassVar[str] = "customer.subscription.updated"

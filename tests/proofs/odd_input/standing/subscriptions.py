@@ -6,7 +6,7 @@ from schemathesis import Case
 
 from accounts import clock
 from accounts.models import User
-from billing import changing, gateway, pausing, subscribing
+from billing import changing, contracts, gateway, pausing
 from billing.models import Subscription
 from tests.proofs.odd_input.interview import Ask
 
@@ -43,16 +43,16 @@ LEADS = {
 def running(reader: User) -> Subscription:
     """Return what the reader has, with its end or its pause taken back where one was wished."""
     pausing.resume(reader, gateway=gateway.default(), now=clock.now())
-    return subscribing.own_open(reader, None, now=clock.now())
+    return contracts.own_open(reader, None, now=clock.now())
 
 
 def _end(row: Subscription) -> None:
     """End a subscription at once, as staff do at Stripe."""
     stripe = gateway.default()
-    subscribing.ask(
+    contracts.ask(
         row,
-        "cancel_now",
-        lambda key: stripe.cancel_now(subscription=row.stripe_id, key=key),
-        stripe,
-        clock.now(),
+        purpose="cancel_now",
+        call=lambda key: stripe.cancel_now(subscription=row.stripe_id, key=key),
+        gateway=stripe,
+        now=clock.now(),
     )

@@ -16,12 +16,10 @@ from rest_framework.views import APIView
 from accounts import clock
 from accounts.authentication import IsReader
 from billing import gateway, links, returning
-from billing.errors import AmountOutdated, NothingToDo, NotOnSale, SaleRefused, StripeRefused, StripeTrouble
+from billing.errors import AmountOutdated
 from billing.serializers import ReturnRequestSerializer, ReturnSerializer, SubscriptionStateSerializer
-from billing.views.api import _body, _state
-from billing.views.api import _reader as _asking
-from billing.views.changes import shown
-from billing.views.pages import _reader, _return_url, _say, _see_other, _try_again
+from billing.views import answers, asked, ways
+from billing.views.shown import shown
 
 
 class ReturnView(APIView):
@@ -50,8 +48,8 @@ class ReturnView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Show what coming back would cost, or do it and answer with the new state."""
-        wish = _body(ReturnRequestSerializer, request)
-        reader, now, price = _asking(request), clock.now(), wish.get("price", "")
+        wish = asked.body(ReturnRequestSerializer, request)
+        reader, now, price = asked.reader(request), clock.now(), wish.get("price", "")
         if wish["preview"]:
             proposal = returning.propose(reader, price=price, gateway=gateway.default(), now=now)
             return Response(ReturnSerializer(proposal).data)
@@ -63,27 +61,23 @@ class ReturnView(APIView):
             gateway=gateway.default(),
             now=now,
         )
-        return _state(reader)
+        return answers.state(reader)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def come_back(request: HttpRequest) -> HttpResponse:
     """Show what coming back costs; on POST do it."""
-    return_url = _return_url(request)
-    try:
-        return _agree(request, return_url) if request.method == "POST" else _show(request, return_url)
-    except (NothingToDo, NotOnSale):
-        return _see_other(links.subscribe(return_url=return_url, everything=True))
-    except SaleRefused as refusal:
-        remedy = next((remedy["url"] for remedy in refusal.remedies), links.account())
-        return _say(request, str(refusal), remedy)
-    except (StripeTrouble, StripeRefused):
-        return _try_again(request, links.account())
+    return_url = ways.return_url(request)
+    return ways.agreed(
+        request,
+        lambda: _agree(request, return_url) if request.method == "POST" else _show(request, return_url),
+        otherwise=links.subscribe(return_url=return_url, everything=True),
+    )
 
 
 def _show(request: HttpRequest, return_url: str, *, is_outdated: bool = False) -> HttpResponse:
-    proposal = returning.propose(_reader(request), gateway=gateway.default(), now=clock.now())
+    proposal = returning.propose(ways.reader(request), gateway=gateway.default(), now=clock.now())
     context = {
         "proposal": proposal,
         "return_url": return_url,
@@ -99,7 +93,7 @@ def _agree(request: HttpRequest, return_url: str) -> HttpResponse:
         return _show(request, return_url)
     try:
         returning.agree(
-            _reader(request),
+            ways.reader(request),
             price=request.POST.get("price", ""),
             shown_at=given[0],
             amount=given[1],
@@ -109,4 +103,4 @@ def _agree(request: HttpRequest, return_url: str) -> HttpResponse:
         )
     except AmountOutdated:
         return _show(request, return_url, is_outdated=True)
-    return _say(request, _("Welcome back."), return_url, level=messages.SUCCESS)
+    return ways.say(request, _("Welcome back."), return_url, level=messages.SUCCESS)
