@@ -262,9 +262,12 @@ _BEGINNINGS = (
     f"click_buy team_monthly {GOOD} back; click_invite; click_accept 0; click_cancel; wait {31 * _DAY}; {_HEARD}",
     f"click_buy team_monthly {GOOD} gone; {_HEARD}; click_invite; click_accept 0; change_seats 1 0",
     f"click_buy team_monthly {GOOD} back; click_invite; click_accept 0; click_leave; click_invite",
+    f"click_buy team_monthly {GOOD} back; click_invite; click_accept 0; click_remove",
     f"click_buy premium_day {GOOD} back; give_back whole 0",
     f"click_buy premium_day {GOOD} gone",
     "click_give back; click_redeem reader 0; give_back whole 0",
     "click_give gone; click_give back; click_redeem friend 1",
     "click_give back; click_take_back 0",
+    f"click_buy premium_monthly {GOOD} back; click_cancel; click_give back; click_redeem reader 0; wait {35 * _DAY}",
+    "click_comp reader 30; click_end_comp 0",
 )
