@@ -83,35 +83,10 @@ class PauseRequestSerializer(SubscriptionRequestSerializer):
     )
 
 
-class ChangeRequestSerializer(StrictSerializer):
-    """Another price: shown first, then agreed to by repeating what was shown."""
+class _AgreementSerializer(StrictSerializer):
+    """Something shown first, then agreed to by repeating what was shown."""
 
-    price = serializers.CharField(max_length=200, help_text="The `price` of a plan on sale.")
-    subscription = serializers.CharField(
-        max_length=40, required=False, help_text="The `id` of a subscription."
-    )
-    preview = serializers.BooleanField(default=False, help_text="Show what it would cost; change nothing.")
-    proration_date = serializers.DateTimeField(required=False, help_text="As the preview said.")
-    amount = serializers.IntegerField(
-        required=False, min_value=0, max_value=2**53, help_text="Charged today, as the preview said."
-    )
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Let nobody agree to what they were not shown."""
-        missing = [name for name in ("proration_date", "amount") if name not in attrs]
-        if missing and not attrs["preview"]:
-            text = _("Ask for a preview first, and repeat what it says.")
-            raise serializers.ValidationError({name: [text] for name in missing})
-        return attrs
-
-
-class ReturnRequestSerializer(StrictSerializer):
-    """What ended, again: shown first, then agreed to by repeating what was shown."""
-
-    price = serializers.CharField(
-        max_length=200, required=False, help_text="The `price` of a plan on sale; without it the last one."
-    )
-    preview = serializers.BooleanField(default=False, help_text="Show what it would cost; buy nothing.")
+    preview = serializers.BooleanField(default=False, help_text="Show what it would cost; do nothing.")
     shown_at = serializers.DateTimeField(required=False, help_text="As the preview said.")
     amount = serializers.IntegerField(
         required=False, min_value=0, max_value=2**53, help_text="Charged today, as the preview said."
@@ -124,6 +99,23 @@ class ReturnRequestSerializer(StrictSerializer):
             text = _("Ask for a preview first, and repeat what it says.")
             raise serializers.ValidationError({name: [text] for name in missing})
         return attrs
+
+
+class ChangeRequestSerializer(_AgreementSerializer):
+    """Another price: shown first, then agreed to by repeating what was shown."""
+
+    price = serializers.CharField(max_length=200, help_text="The `price` of a plan on sale.")
+    subscription = serializers.CharField(
+        max_length=40, required=False, help_text="The `id` of a subscription."
+    )
+
+
+class ReturnRequestSerializer(_AgreementSerializer):
+    """What ended, again: shown first, then agreed to by repeating what was shown."""
+
+    price = serializers.CharField(
+        max_length=200, required=False, help_text="The `price` of a plan on sale; without it the last one."
+    )
 
 
 class RedeemRequestSerializer(StrictSerializer):
@@ -294,13 +286,13 @@ class SubscriptionSerializer(serializers.Serializer[Any]):
 
 
 class ProposalSerializer(serializers.Serializer[Any]):
-    """What another price would cost: repeat `proration_date` and `amount` to agree."""
+    """What another price would cost: repeat `shown_at` and `amount` to agree."""
 
     subscription = serializers.CharField()
     price = serializers.CharField(source="price.slug")
     plan = serializers.CharField(source="price.plan.name")
     price_text = serializers.CharField(source="price.text")
-    proration_date = serializers.DateTimeField(source="shown_at")
+    shown_at = serializers.DateTimeField()
     amount = serializers.IntegerField(help_text="Charged today, in minor units of the currency.")
     charged = serializers.IntegerField(help_text="For what is left of the period, or for a new one.")
     credited = serializers.IntegerField(help_text="For what is left of the old period.")

@@ -22,7 +22,6 @@ from billing import (
     attempts,
     catalogue,
     codes,
-    contracts,
     customers,
     links,
     obstacles,
@@ -39,9 +38,6 @@ from billing.waiting import Patience
 
 # Stripe keeps idempotency keys, and an unpaid session, for a day. After it a session that we never heard of is dead.
 _SESSION_LIFE = timedelta(hours=24)
-
-# The histories of the proofs act through these names.
-cancel, resume = contracts.cancel, contracts.resume
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class ChangeView(APIView):
         summary="Change the plan",
         description=(
             "With `preview` it says what the change costs today and what comes next. Agreeing repeats its "
-            "`proration_date` and `amount`: what is charged is what was shown. Repeating it changes nothing."
+            "`shown_at` and `amount`: what is charged is what was shown. Repeating it changes nothing."
         ),
         request=ChangeRequestSerializer,
         responses={
@@ -62,7 +62,7 @@ class ChangeView(APIView):
         changing.agree(
             reader,
             price=wish["price"],
-            shown_at=wish["proration_date"],
+            shown_at=wish["shown_at"],
             amount=wish["amount"],
             subscription=wish.get("subscription"),
             gateway=gateway.default(),

@@ -363,7 +363,7 @@ class TestApi:
         shown = self.post(api, {"price": "premium_monthly", "preview": True})
         assert shown.status_code == 200, shown.content
         body = shown.json()
-        agreed = self.post(api, {name: body[name] for name in ("price", "proration_date", "amount")})
+        agreed = self.post(api, {name: body[name] for name in ("price", "shown_at", "amount")})
         assert agreed.status_code == 200, agreed.content
         assert agreed.json()["subscription"]["price"] == "premium_monthly"
 
@@ -373,8 +373,8 @@ class TestApi:
             {},
             {"price": "premium_monthly"},
             {"price": "premium_monthly", "amount": 1},
-            {"price": "premium_monthly", "amount": -1, "proration_date": "2026-01-01T00:00:00Z"},
-            {"price": "premium_monthly", "amount": 1, "proration_date": "yesterday"},
+            {"price": "premium_monthly", "amount": -1, "shown_at": "2026-01-01T00:00:00Z"},
+            {"price": "premium_monthly", "amount": 1, "shown_at": "yesterday"},
             {"price": "premium_monthly", "preview": True, "card": "mine"},
             {"price": "premium_weekly", "preview": True},
         ],
@@ -384,7 +384,7 @@ class TestApi:
 
     def test_an_old_amount_is_a_problem_with_a_code(self, api: Client, market: Market) -> None:
         body = self.post(api, {"price": "premium_monthly", "preview": True}).json()
-        agreed = {name: body[name] for name in ("price", "proration_date")} | {"amount": body["amount"] + 1}
+        agreed = {name: body[name] for name in ("price", "shown_at")} | {"amount": body["amount"] + 1}
         answer = self.post(api, agreed)
         assert (answer.status_code, answer.json()["code"]) == (409, "amount_outdated")
         assert paid(market) == [490]

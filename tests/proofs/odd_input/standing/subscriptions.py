@@ -16,7 +16,7 @@ def _change(case: Case, reader: User, ask: Ask) -> None:
     row = running(reader)
     wish = {"subscription": str(row.pk), "price": changing.offers(row)[0].prices[0].slug}
     shown = ask({**wish, "preview": True})
-    case.body = {**wish, "proration_date": shown["proration_date"], "amount": shown["amount"]}
+    case.body = {**wish, "shown_at": shown["shown_at"], "amount": shown["amount"]}
 
 
 def _pause(case: Case, reader: User, _ask: Ask) -> None:
