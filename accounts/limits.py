@@ -44,8 +44,9 @@ _RATES = {
     # What one link from a mail sets going; and what people set going from one place without being signed in.
     "link": "10/h/key",
     "unnamed": "60/10m/key",
-    # Promotion codes that one reader types: whoever has one needs few tries.
+    # Promotion codes typed by one reader, who needs few tries, and from one place, where many may have heard of one.
     "promotion": "30/h/key",
+    "promotions_here": "100/h/key",
 }
 
 
@@ -113,8 +114,10 @@ def may_ask_unnamed(request: HttpRequest) -> bool:
 
 
 def may_try_promotion(request: HttpRequest, *, reader: str) -> bool:
-    """Count one promotion code typed by a reader (public id); False when enough were."""
-    return _spend(request, "promotion", reader) is not None
+    """Count one promotion code typed by a reader (public id); False when enough were, from here or by them."""
+    return bool(
+        _spend(request, "promotions_here", _here(request, None)) and _spend(request, "promotion", reader)
+    )
 
 
 def may_type_gift_code(request: HttpRequest, *, reader: str) -> bool:

@@ -159,3 +159,13 @@ def test_what_has_run_out_is_forgotten_and_the_rest_is_kept() -> None:
     cache.set("long", "x", 7200)
     assert limits.forget_expired(now=datetime.now(UTC) + timedelta(hours=1)) == 1
     assert (cache.get("short"), cache.get("long")) == (None, "x")
+
+
+def test_promotion_codes_are_counted_by_reader_and_by_place() -> None:
+    """Words that people make are soon guessed by somebody with many accounts."""
+    here, elsewhere = (
+        RequestFactory().get("/", REMOTE_ADDR=address) for address in ("192.0.2.7", "198.51.100.7")
+    )
+    assert all(limits.may_try_promotion(here, reader=f"rdr_{number % 5}") for number in range(100))
+    assert not limits.may_try_promotion(here, reader="rdr_another")
+    assert limits.may_try_promotion(elsewhere, reader="rdr_another")
