@@ -1,4 +1,4 @@
-"""News from accounts: a reader's address changed, a reader leaves."""
+"""News from accounts and from the wall: an address changed, a reader leaves, a reader is about to be refused."""
 
 from __future__ import annotations
 

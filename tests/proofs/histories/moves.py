@@ -67,7 +67,10 @@ def written(moves: Sequence[Move]) -> str:
 
 
 def of(seed: int) -> list[Move]:
-    """Return the history of that number: 3 to 12 changes, the news of each, and what we and Stripe do meanwhile."""
+    """Return the history of that number: 3 to 12 changes, the news of each, and what we and Stripe do meanwhile.
+
+    Many begin with what takes several moves.
+    """
     dice = random.Random(seed)
     moves = [*_spoilt(dice), *read(dice.choice(_BEGINNINGS))] if dice.random() < 0.4 else []
     # Short ones more often: what goes wrong at all goes wrong in a few moves, and so more of them can be tried.
