@@ -1,4 +1,4 @@
-"""Mails about what is held without a subscription, and invitations to groups: rendered from two small templates each, told once.
+"""Mails about what is held without a subscription, and invitations to groups: two small templates each, told once.
 
 A mail is queued in the transaction that made it true. Whatever is wrong with a mail never undoes that.
 """

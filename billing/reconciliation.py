@@ -1,7 +1,7 @@
 """Look for where ours does not match Stripe's, and ask for a sync there: the answer to every event that never came.
 
-Nets, each wider and slower than the one before: events that Stripe kept and we never got; dates on which something should
-have happened; customers and gifts not looked at for long. The last one, `comparison`, walks everything.
+Nets, each wider and slower than the one before: events that Stripe kept and we never got; dates on which something
+should have happened; customers and gifts not looked at for long. The last one, `comparison`, walks everything.
 """
 
 from __future__ import annotations
