@@ -125,14 +125,18 @@ def end(seat: Seat, *, reason: str, now: datetime) -> Seat:
 
 
 def forget(reader: User, *, now: datetime) -> None:
-    """Free the seats of a reader who closes the account, end the groups they own, and keep no address of either."""
+    """Free the seats of a reader who closes the account, end the groups they own, and keep no address of either.
+
+    A seat that their address was invited to, and that somebody else took, stays with whoever took it.
+    """
     theirs = Seat.objects.filter(
-        Q(member=reader) | Q(email=reader.email) | Q(subscription__customer__reader=reader)
+        Q(member=reader) | Q(member=None, email=reader.email) | Q(subscription__customer__reader=reader)
     )
     for key in list(theirs.living().order_by("pk").values_list("pk", flat=True)):
         with suppress(NothingToDo):  # somebody was faster
-            _end(Seat.objects.all(), str(key), ending=Seat.Ending.CLOSED, now=now)
+            _end(theirs, str(key), ending=Seat.Ending.CLOSED, now=now)
     theirs.filter(ended_at__isnull=False).update(email="", token_hash="")
+    Seat.objects.filter(member__isnull=False, email=reader.email).update(email="")
 
 
 @contextmanager

@@ -300,6 +300,33 @@ class TestClosing:
         assert roster.taken == 2
         assert email not in str(list(Seat.objects.values()))
 
+    def test_a_seat_that_somebody_else_took_outlives_the_account_that_was_invited(
+        self, market: Market
+    ) -> None:
+        owner, _nobody = a_family(market)
+        invited, friend = a_reader(), a_reader()
+        email = invited.email
+        groups.invite(owner, email, now=market.now)
+        groups.accept(friend, token_for(email), now=market.now)
+        closing.close(invited, now=market.now)
+        assert reads(friend, market)
+        assert seat_of(friend).email == ""
+        (roster,) = rosters.of(owner, now=market.now)
+        assert [place.state for place in roster.places] == [PlaceState.MEMBER]
+
+    def test_an_invitation_that_nobody_took_ends_with_the_account_that_was_invited(
+        self, market: Market
+    ) -> None:
+        owner, _nobody = a_family(market)
+        invited = a_reader()
+        groups.invite(owner, invited.email, now=market.now)
+        token = token_for(invited.email)
+        closing.close(invited, now=market.now)
+        with pytest.raises(InvitationGone):
+            groups.accept(a_reader(), token, now=market.now)
+        seat = Seat.objects.get()
+        assert (seat.ending, seat.email) == (Seat.Ending.CLOSED, "")
+
     def test_an_owner_who_closes_the_account_ends_the_group(self, market: Market) -> None:
         owner, (member,) = a_family(market, members=1)
         groups.invite(owner, "friend@example.org", now=market.now)
