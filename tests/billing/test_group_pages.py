@@ -87,7 +87,7 @@ def test_looking_at_an_invitation_spends_nothing_and_tells_no_other_site(owner: 
     for _scanner in range(3):
         page = Client().get(path)
         assert page.status_code == 200
-        assert page.headers["Referrer-Policy"] == "no-referrer"
+        assert page.headers["Referrer-Policy"] == "same-origin"
         assert page.headers["Cache-Control"] == "private, no-store"
         assert owner.email in page.content.decode()
         assert Client().head(path).status_code == 200
@@ -129,7 +129,7 @@ def test_what_is_no_invitation_is_not_there(owner: User, token: str) -> None:
             site.post(f"/account/group/join/{token}/"),
         ):
             assert answer.status_code == 404
-            assert answer.headers["Referrer-Policy"] == "no-referrer"
+            assert answer.headers["Referrer-Policy"] == "same-origin"
 
 
 def test_a_used_invitation_is_over_for_everybody_else(owner: User, market: Market) -> None:

@@ -351,7 +351,7 @@ class TestPages:
         code = presents.code_of(Present.objects.get())
         assert code in shown.content.decode()
         assert "<b>Read" not in shown.content.decode()
-        assert shown["Referrer-Policy"] == "no-referrer"
+        assert shown["Referrer-Policy"] == "same-origin"
         assert "no-store" in shown["Cache-Control"]
         client.force_login(reader)
         assert client.get("/account/redeem/").status_code == 200
