@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from billing import calls, gift_codes, letters, links, oneoff
-from billing.errors import PresentRefused, StripeGone, StripeTrouble
+from billing.errors import PresentRefused, StripeGone, StripeRefused, StripeTrouble
 from billing.gateway import Gateway
 from billing.models import Present
 from billing.snapshots import CheckoutSnapshot, PaymentSnapshot
@@ -216,18 +216,37 @@ def _session(present: Present, *, gateway: Gateway) -> CheckoutSnapshot:
         return gateway.checkout(present.session_id)
     if present.price is None:
         raise PresentRefused(_("This gift is not on sale."))
-    session = gateway.start_payment(
-        price=present.price.stripe_id,
-        promise=_promise(present),
-        email=present.giver_email,
-        return_url=links.present(present.key),
-        cancel_url=links.give(),
-        # One key for ever: parallel clicks, and those after a timeout, are answered with one page.
-        key=f"present-{present.wish}",
-    )
-    Present.objects.filter(pk=present.pk, session_id="").update(session_id=session.id)
+    try:
+        session = gateway.start_payment(
+            price=present.price.stripe_id,
+            promise=_promise(present),
+            email=present.giver_email,
+            return_url=links.present(present.key),
+            cancel_url=links.give(),
+            # Parallel clicks, and those after a timeout, are answered with one page.
+            key=f"present-{present.key}",
+        )
+    except StripeTrouble as trouble:
+        if trouble.answered:
+            _rename(present)
+        raise
+    except StripeRefused:
+        _rename(present)
+        raise
+    Present.objects.filter(pk=present.pk, key=present.key, session_id="").update(session_id=session.id)
     present.refresh_from_db()
+    if present.session_id != session.id:
+        # Another click was answered with a failure, and the gift has another name since: this page must not be paid.
+        gateway.expire_checkout(session.id, key=f"expire-{session.id}")
+        raise StripeTrouble(_("Checkout could not be opened in time. Please try again."))
     return session
+
+
+def _rename(present: Present) -> None:
+    """Give a gift another name, which nobody knows yet: under the old one Stripe keeps its failure for a day."""
+    unpaged = Present.objects.filter(pk=present.pk, key=present.key, session_id="")
+    unpaged.update(key=gift_codes.new_name())
+    present.refresh_from_db()
 
 
 def _promise(present: Present) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,9 +28,10 @@ from billing import (
     redeeming,
     tasks,
 )
-from billing.errors import AlreadySubscribed, GiftCodeRefused, PresentRefused, StripeTrouble
+from billing.errors import AlreadySubscribed, GiftCodeRefused, PresentRefused, StripeRefused, StripeTrouble
 from billing.models import Present
 from billing.presents import Wish
+from billing.snapshots import CheckoutSnapshot
 from paywall import access, entitlements
 from paywall.decision.reasons import Reason
 from tests.billing.market import Market
@@ -70,6 +72,24 @@ def bought(market: Market, **wish: Any) -> Present:
 def redeemed(market: Market, reader: User, **wish: Any) -> Present:
     code = presents.code_of(bought(market, **wish))
     return redeeming.redeem(code, reader=reader, gateway=market.gateway, now=market.now)
+
+
+class SlowGateway:
+    """A gateway that answers a click only after something else has happened."""
+
+    def __init__(self, market: Market, *, while_it_answers: Callable[[], None]) -> None:
+        self.expire_checkout = market.gateway.expire_checkout
+        self._gateway, self._meanwhile = market.gateway, while_it_answers
+
+    def start_payment(self, **asked: Any) -> CheckoutSnapshot:
+        session = self._gateway.start_payment(**asked)
+        self._meanwhile()
+        return session
+
+
+def give_up_the_name() -> None:
+    """Do what a parallel click does that Stripe answers with a failure."""
+    Present.objects.update(key=gift_codes.new_name())
 
 
 class TestCodes:
@@ -119,6 +139,32 @@ class TestBuying:
             order(counter)
         assert order(counter).session_id
         assert Present.objects.count() == 1
+
+    @pytest.mark.parametrize("status", [500, 400])
+    def test_a_failure_that_stripe_keeps_is_not_met_again(
+        self, counter: Market, settings: Any, status: int
+    ) -> None:
+        settings.CHECKOUT_SECONDS_TO_WAIT = 0.0
+        counter.fault(target="api", kind="status", match="POST /v1/checkout/*", status=status, recorded=True)
+        with pytest.raises((StripeTrouble, StripeRefused)):
+            order(counter)
+        present = order(counter)
+        assert Present.objects.get() == present
+        assert len(counter.objects("checkout.session")) == 1
+        counter.sandbox.complete_checkout(present.session_id)
+        assert presents.look(present, gateway=counter.gateway, now=counter.now).paid_at is not None
+
+    def test_a_page_opened_under_a_name_that_was_given_up_cannot_be_paid(
+        self, counter: Market, settings: Any
+    ) -> None:
+        settings.CHECKOUT_SECONDS_TO_WAIT = 0.0
+        wish = Wish(attempt="a", price=GIFT, giver_email="giver@example.org")
+        late: Any = SlowGateway(counter, while_it_answers=give_up_the_name)
+        with pytest.raises(StripeTrouble):
+            presents.buy(wish, giver=None, gateway=late, now=counter.now)
+        assert presents.buy(wish, giver=None, gateway=counter.gateway, now=counter.now)
+        pages = counter.objects("checkout.session")
+        assert sorted(page["status"] for page in pages) == ["expired", "open"]
 
     def test_nobody_becomes_a_customer_and_the_receipt_is_the_givers(self, counter: Market) -> None:
         bought(counter)
