@@ -1,6 +1,7 @@
 """Addresses: of our pages, for Stripe and for mails; and to which addresses a reader may be sent.
 
-Everything here is absolute and built on `SITE_URL`, never on the host that a request claims to be for.
+Everything here is absolute and built on `SITE_URL`, never on the host that a request claims to be for. A secret that
+opens a page stands in its query: of an address that fails, servers log the path.
 """
 
 from __future__ import annotations
@@ -60,7 +61,6 @@ def card(*, return_url: str = "") -> str:
 
 def fix(*, token: str) -> str:
     """Return the address of the page that fixes one failed payment without signing in."""
-    # In the query: of an address that fails, servers log the path.
     return _page("billing:fix", k=token)
 
 
@@ -122,12 +122,12 @@ def group() -> str:
 
 def join(token: str) -> str:
     """Return where an invitation to a group is accepted."""
-    return f"{settings.SITE_URL}{reverse('billing:join', args=[token])}"
+    return _page("billing:join", token=token)
 
 
 def present(key: str) -> str:
     """Return the address of the giver's page, which shows the code to whoever has the address."""
-    return f"{settings.SITE_URL}{reverse('billing:present', args=[key])}"
+    return _page("billing:present", key=key)
 
 
 def give() -> str:

@@ -57,9 +57,9 @@ urlpatterns = [
     path("account/group/", groups.group, name="group"),
     path("account/group/remove/", groups.remove, name="group-remove"),
     path("account/group/leave/", groups.leave, name="leave"),
-    path("account/group/join/<str:token>/", groups.join, name="join"),
+    path("account/group/join/", groups.join, name="join"),
     path("account/redeem/", presents.redeem, name="redeem"),
     path("gift-subscription/", presents.give, name="give"),
-    path("gift-subscription/<str:key>/", presents.show, name="present"),
+    path("gift-subscription/given/", presents.show, name="present"),
     path("account/confirm-payment/", pages.confirm_payment, name="confirm-payment"),
 ]

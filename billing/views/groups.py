@@ -67,8 +67,9 @@ def leave(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def join(request: HttpRequest, token: str) -> HttpResponse:
+def join(request: HttpRequest) -> HttpResponse:
     """Show what an invitation offers; on POST a signed-in reader takes it."""
+    token = (request.POST if request.method == "POST" else request.GET).get("token", "")
     try:
         answer = _accept(request, token) if request.method == "POST" else _offer(request, token)
     except InvitationGone as gone:
@@ -82,8 +83,9 @@ def _offer(request: HttpRequest, token: str) -> HttpResponse:
         if seat.member == request.user:
             return ways.see_other(links.account())
         raise InvitationGone(_("This invitation was used already. Please ask for a new one."))
-    back = urlencode({"next": request.path})
+    back = _back_to(token)
     context = {
+        "token": token,
         "group": invitations.group_name(seat.subscription),
         "product_names": invitations.product_names(seat.subscription),
         "expires_at": seat.expires_at,
@@ -96,12 +98,17 @@ def _offer(request: HttpRequest, token: str) -> HttpResponse:
 def _accept(request: HttpRequest, token: str) -> HttpResponse:
     if not request.user.is_authenticated:
         groups.offer(token, now=clock.now())
-        return ways.see_other(f"{reverse('account_login')}?{urlencode({'next': request.path})}")
+        return ways.see_other(f"{reverse('account_login')}?{_back_to(token)}")
     try:
         groups.accept(ways.reader(request), token, now=clock.now())
     except GroupRefused as refusal:
         return ways.say(request, str(refusal), links.account(), level=messages.ERROR)
     return ways.say(request, _("Welcome: the place is yours."), links.account(), level=messages.SUCCESS)
+
+
+def _back_to(token: str) -> str:
+    """Return what leads from signing in back to the invitation."""
+    return urlencode({"next": f"{reverse('billing:join')}?{urlencode({'token': token})}"})
 
 
 def _invite(request: HttpRequest, owner: User) -> HttpResponse:

@@ -51,9 +51,9 @@ def give(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def show(request: HttpRequest, key: str) -> HttpResponse:
+def show(request: HttpRequest) -> HttpResponse:
     """Show the giver the code, to print or to pass on, and what became of it."""
-    present = Present.objects.filter(key=key).exclude(session_id="").first()
+    present = Present.objects.filter(key=request.GET.get("key", "")).exclude(session_id="").first()
     if present is None:
         raise Http404
     if present.paid_at is None:

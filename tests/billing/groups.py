@@ -32,7 +32,7 @@ def join(market: Market, owner: User, reader: User | None = None) -> User:
 def token_for(email: str) -> str:
     """Return the token of the last invitation to an address, from its mail."""
     mail = Mail.objects.filter(to=email, kind="group_invitation").latest("pk")
-    found = re.search(r"/account/group/join/([^/\s]+)/", mail.text)
+    found = re.search(r"/account/group/join/\?token=(\S+)", mail.text)
     assert found is not None
     return found[1]
 

@@ -19,6 +19,8 @@ from tests.factories.accounts import a_reader
 
 pytestmark = pytest.mark.usefixtures("market")
 
+JOIN = "/account/group/join/"
+
 
 @pytest.fixture
 def owner(market: Market) -> User:
@@ -36,9 +38,17 @@ def words(answer: Any) -> str:
     return " ".join(str(message) for message in get_messages(answer.wsgi_request))
 
 
-def link(owner: User, market: Market, email: str = "friend@example.org") -> str:
+def token(owner: User, market: Market, email: str = "friend@example.org") -> str:
     groups.invite(owner, email, now=market.now)
-    return f"/account/group/join/{token_for(email)}/"
+    return token_for(email)
+
+
+def look(site: Client, token: str) -> Any:
+    return site.get(JOIN, {"token": token})
+
+
+def take(site: Client, token: str) -> Any:
+    return site.post(JOIN, {"token": token})
 
 
 def reads(reader: User) -> bool:
@@ -83,25 +93,25 @@ def test_known_and_unknown_addresses_look_the_same(owner: User) -> None:
 
 
 def test_looking_at_an_invitation_spends_nothing_and_tells_no_other_site(owner: User, market: Market) -> None:
-    path = link(owner, market)
+    offered = token(owner, market)
     for _scanner in range(3):
-        page = Client().get(path)
+        page = look(Client(), offered)
         assert page.status_code == 200
         assert page.headers["Referrer-Policy"] == "same-origin"
         assert page.headers["Cache-Control"] == "private, no-store"
         assert owner.email in page.content.decode()
-        assert Client().head(path).status_code == 200
+        assert Client().head(JOIN, {"token": offered}).status_code == 200
     assert Seat.objects.offered(now=market.now).count() == 1
 
 
 def test_a_reader_takes_the_place_reads_and_leaves(owner: User, market: Market) -> None:
-    path, reader = link(owner, market), a_reader()
+    offered, reader = token(owner, market), a_reader()
     site = browser(reader)
-    assert "Take the place" in site.get(path).content.decode()
-    assert site.post(path).status_code == 303
-    assert site.post(path).status_code == 303  # a double click
+    assert "Take the place" in look(site, offered).content.decode()
+    assert take(site, offered).status_code == 303
+    assert take(site, offered).status_code == 303  # a double click
     assert reads(reader)
-    assert site.get(path).headers["Location"].endswith("/account/")
+    assert look(site, offered).headers["Location"].endswith("/account/")
     overview = site.get("/account/").content.decode()
     assert f"The group of {owner.email}" in overview
     assert "no subscription yet" not in overview
@@ -110,38 +120,41 @@ def test_a_reader_takes_the_place_reads_and_leaves(owner: User, market: Market) 
     assert "The group of" not in site.get("/account/").content.decode()
 
 
-def test_whoever_is_not_signed_in_is_led_there_and_back(owner: User, market: Market) -> None:
-    path = link(owner, market)
-    stranger = Client()
-    answer = stranger.post(path)
-    assert answer.status_code == 303
-    assert answer.headers["Location"] == f"/account/login/?next={path.replace('/', '%2F')}"
-    page = stranger.get(path).content.decode()
-    assert f"/account/signup/?next={path.replace('/', '%2F')}" in page
+def test_a_place_is_taken_by_the_form_and_not_by_its_address(owner: User, market: Market) -> None:
+    offered = token(owner, market)
+    assert browser(a_reader()).post(f"{JOIN}?token={offered}").status_code == 404
     assert Seat.objects.offered(now=market.now).exists()
 
 
-@pytest.mark.parametrize("token", ["x", "0" * 32, "ü"])
-def test_what_is_no_invitation_is_not_there(owner: User, token: str) -> None:
+def test_whoever_is_not_signed_in_is_led_there_and_back(owner: User, market: Market) -> None:
+    offered = token(owner, market)
+    back = f"next=%2Faccount%2Fgroup%2Fjoin%2F%3Ftoken%3D{offered}"
+    stranger = Client()
+    answer = take(stranger, offered)
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == f"/account/login/?{back}"
+    assert f"/account/signup/?{back}" in look(stranger, offered).content.decode()
+    assert Seat.objects.offered(now=market.now).exists()
+
+
+@pytest.mark.parametrize("unknown", ["", "x", "0" * 32, "ü"])
+def test_what_is_no_invitation_is_not_there(owner: User, unknown: str) -> None:
     for site in (Client(), browser(owner)):
-        for answer in (
-            site.get(f"/account/group/join/{token}/"),
-            site.post(f"/account/group/join/{token}/"),
-        ):
+        for answer in (look(site, unknown), take(site, unknown)):
             assert answer.status_code == 404
             assert answer.headers["Referrer-Policy"] == "same-origin"
 
 
 def test_a_used_invitation_is_over_for_everybody_else(owner: User, market: Market) -> None:
-    path, reader = link(owner, market), a_reader()
-    browser(reader).post(path)
+    offered, reader = token(owner, market), a_reader()
+    take(browser(reader), offered)
     for site in (Client(), browser(a_reader())):
-        assert site.get(path).status_code == 404
-    assert browser(a_reader()).post(path).status_code == 404
+        assert look(site, offered).status_code == 404
+    assert take(browser(a_reader()), offered).status_code == 404
 
 
 def test_an_owner_is_told_that_the_first_place_is_theirs(owner: User, market: Market) -> None:
-    answer = browser(owner).post(link(owner, market))
+    answer = take(browser(owner), token(owner, market))
     assert "your own group" in words(answer)
 
 
@@ -156,9 +169,15 @@ def test_whoever_has_no_group_is_sent_to_their_overview(market: Market) -> None:
 
 def test_no_token_is_logged(owner: User, market: Market, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("DEBUG"):
-        path, reader = link(owner, market), a_reader()
-        token = token_for("friend@example.org")
-        browser(reader).get(path)
-        browser(reader).post(path)
-    ours = [record for record in caplog.records if not record.name.startswith("django.db")]
-    assert token not in " ".join(record.getMessage() for record in ours)
+        offered, reader = token(owner, market), a_reader()
+        forged = Client(enforce_csrf_checks=True)
+        forged.force_login(reader)
+        assert take(forged, offered).status_code == 403
+        look(browser(reader), offered)
+        take(browser(reader), offered)
+        take(browser(a_reader()), offered)
+    ours = " ".join(
+        record.getMessage() for record in caplog.records if not record.name.startswith("django.db")
+    )
+    assert "Forbidden" in ours
+    assert offered not in ours

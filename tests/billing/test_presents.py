@@ -390,7 +390,7 @@ class TestPages:
         answer = client.post("/gift-subscription/", self.form(client, message="<b>Read</b>"))
         assert answer.status_code == 303
         present = Present.objects.get()
-        page = f"/gift-subscription/{present.key}/"
+        page = f"/gift-subscription/given/?key={present.key}"
         assert client.get(page).status_code == 202
         counter.sandbox.complete_checkout(present.session_id)
         shown = client.get(page)
@@ -430,7 +430,8 @@ class TestPages:
 
     @pytest.mark.usefixtures("counter")
     def test_unknown_pages_and_strangers(self, client: Client) -> None:
-        assert client.get("/gift-subscription/nobody-knows-it/").status_code == 404
+        for query in ("?key=nobody-knows-it", "?key=", ""):
+            assert client.get(f"/gift-subscription/given/{query}").status_code == 404
         answer = client.get("/account/redeem/")
         assert "/account/login/" in answer["Location"]
         assert client.post("/api/v1/gift-subscriptions/redeem").status_code == 401

@@ -26,7 +26,7 @@ class Groups:
     def click_accept(self, which: str) -> None:
         """Follow the link of one of the mails, which need not be the newest."""
         mails = Mail.objects.filter(kind="group_invitation").order_by("pk")
-        links = [re.search(r"/account/group/join/([^/\s]+)/", mail.text) for mail in mails]
+        links = [re.search(r"/account/group/join/\?token=(\S+)", mail.text) for mail in mails]
         tokens = [found[1] for found in links if found is not None]
         if not tokens:
             raise LookupError("no invitation")

@@ -112,7 +112,6 @@ def samples() -> dict[str, str]:
     found = {
         "article_id": PUBLISHED,
         "gift_id": Gift.objects.get().key,
-        "key": Present.objects.get().key,
         "app_label": "paywall",
         "url": "nowhere/",
         "content_type_id": str(ContentType.objects.get_for_model(Article).pk),

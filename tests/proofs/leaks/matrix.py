@@ -133,9 +133,9 @@ PAGES: Mapping[str, Row] = {
     "billing:leave": _page("--y----", kept_out="--s----"),
     # To whoever has the token; nobody has this one.
     "billing:join": _everybody("000----"),
-    # Giving needs no account, and its page is known by its address alone.
+    # Giving needs no account, and its page is known by its address alone; nobody has that either.
     "billing:give": _everybody("yyy----"),
-    "billing:present": _everybody("yy-----"),
+    "billing:present": _everybody("00-----"),
     "billing:redeem": _page("yyy----", kept_out="sss----"),
 }
 
