@@ -6,7 +6,7 @@ open ones, and `ALERTS_TO` are told of each once by mail. What follows from the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 
 from accounts import emails
 from billing import links, money
-from billing.models import Alert, Customer, Dispute, Refund
+from billing.models import Alert, Customer, Dispute, Present, Refund
 from billing.snapshots import WarningSnapshot
 
 Kind = Alert.Kind
@@ -44,21 +44,39 @@ def restate(customer: Customer, *, bought_twice: Mapping[str, str], now: datetim
 
     `bought_twice` names the subscriptions of the reader that give a product which an older one gives already.
     """
-    troubles = (*_troubles(customer, now=now), *_doubles(customer, bought_twice))
+    troubles = (
+        *_contested(customer.disputes.all(), now=now),
+        *_troubles(customer, now=now),
+        *_doubles(customer, bought_twice),
+    )
+    _restate(troubles, known=customer.alerts.all(), customer=customer, now=now)
+
+
+def restate_of_gift(present: Present, *, now: datetime) -> None:
+    """Do the same for the disputes of a gift subscription, which no customer has paid."""
+    disputes = present.disputes.filter(customer=None)
+    about = disputes.values_list("stripe_id", flat=True)
+    known = Alert.objects.filter(kind__in=(Kind.DISPUTE, Kind.DISPUTE_LOST), about__in=about)
+    _restate(_contested(disputes, now=now), known=known, customer=None, now=now)
+
+
+def _restate(
+    troubles: Iterable[_Trouble], *, known: QuerySet[Alert], customer: Customer | None, now: datetime
+) -> None:
     found = {(trouble.kind.value, trouble.about): trouble for trouble in troubles}
-    known = {(row.kind, row.about): row for row in customer.alerts.all()}
+    rows = {(row.kind, row.about): row for row in known}
     for name, trouble in found.items():
-        row = known.get(name)
+        row = rows.get(name)
         if row is None:
             _open(trouble, customer=customer, now=now)
         elif (row.text, row.due_by) != (trouble.text, trouble.due_by):
             Alert.objects.filter(pk=row.pk).update(text=trouble.text[:200], due_by=trouble.due_by)
-    passed = [row.pk for name, row in known.items() if name not in found and row.kind in _PASSING]
+    passed = [row.pk for name, row in rows.items() if name not in found and row.kind in _PASSING]
     Alert.objects.filter(pk__in=passed, closed_at=None).update(closed_at=now)
 
 
 @transaction.atomic
-def take_warning(theirs: WarningSnapshot, *, customer: Customer, now: datetime) -> None:
+def take_warning(theirs: WarningSnapshot, *, customer: Customer | None, now: datetime) -> None:
     """Open the alert of an early warning of fraud, or close it where nothing can be done about it any more."""
     if not theirs.is_actionable:
         known = Alert.objects.filter(kind=Kind.FRAUD_WARNING, about=theirs.id, closed_at=None)
@@ -80,12 +98,12 @@ def close(alert: Alert, *, note: str, by: int, now: datetime) -> None:
 
 def dispute_at_stripe(dispute: Dispute) -> str:
     """Return where evidence is handed in."""
-    return links.at_stripe("disputes", dispute.stripe_id, is_live=dispute.customer.livemode)
+    return links.at_stripe("disputes", dispute.stripe_id, is_live=_is_live(dispute.customer))
 
 
 def at_stripe(alert: Alert) -> str:
     """Return where Stripe's dashboard shows what an alert is about."""
-    is_live = alert.customer.livemode if alert.customer else settings.STRIPE_LIVEMODE
+    is_live = _is_live(alert.customer)
     match alert.kind:
         case Kind.DISPUTE | Kind.DISPUTE_LOST:
             return links.at_stripe("disputes", alert.about, is_live=is_live)
@@ -97,18 +115,30 @@ def at_stripe(alert: Alert) -> str:
             refund = Refund.objects.filter(stripe_id=alert.about).first()
             return links.at_stripe("payments", refund.charge if refund else "", is_live=is_live)
         case _:
-            charge = alert.text.rpartition("charge ")[2]
-            return links.at_stripe("payments", charge, is_live=is_live)
+            return links.at_stripe("payments", _charge(alert), is_live=is_live)
 
 
-def _troubles(customer: Customer, *, now: datetime) -> Iterator[_Trouble]:
-    for dispute in customer.disputes.all():
+def gift_of(alert: Alert) -> Present | None:
+    """Return the gift subscription whose payment an alert about a dispute or a warning of fraud is about, if any."""
+    if alert.customer is not None:
+        return None
+    charge = _charge(alert)
+    return Present.objects.filter(charge_id=charge).first() if charge else None
+
+
+def _contested(disputes: QuerySet[Dispute], *, now: datetime) -> Iterator[_Trouble]:
+    for dispute in disputes:
         amount = money.text(dispute.amount, currency=dispute.currency, language="en")
+        if dispute.present_id is not None:
+            amount = f"{amount} for gift {dispute.present_id}"
         if dispute.status not in _DECIDED:
             text = f"{amount}, {dispute.reason.replace('_', ' ')}: {dispute.status.replace('_', ' ')}"
             yield _Trouble(Kind.DISPUTE, dispute.stripe_id, text, _evidence_until(dispute))
         elif dispute.status == "lost" and now - dispute.created_at <= _RECENT:
             yield _Trouble(Kind.DISPUTE_LOST, dispute.stripe_id, f"{amount} went back to the card's holder")
+
+
+def _troubles(customer: Customer, *, now: datetime) -> Iterator[_Trouble]:
     for refund in customer.refunds.filter(status="failed", created_at__gte=now - _RECENT):
         amount = money.text(refund.amount, currency=refund.currency, language="en")
         yield _Trouble(Kind.REFUND_FAILED, refund.stripe_id, f"{amount}: {_why(refund)}")
@@ -133,7 +163,18 @@ def _why(refund: Refund) -> str:
     return refund.failure_reason.replace("_", " ") or "Stripe does not say why"
 
 
-def _open(trouble: _Trouble, *, customer: Customer, now: datetime) -> None:
+def _charge(alert: Alert) -> str:
+    """Return the charge that an alert is about; of a warning, which is no row, its text says so."""
+    if alert.kind == Kind.FRAUD_WARNING:
+        return alert.text.rpartition("charge ")[2]
+    return Dispute.objects.filter(stripe_id=alert.about).values_list("charge", flat=True).first() or ""
+
+
+def _is_live(customer: Customer | None) -> bool:
+    return customer.livemode if customer else settings.STRIPE_LIVEMODE
+
+
+def _open(trouble: _Trouble, *, customer: Customer | None, now: datetime) -> None:
     alert, is_new = Alert.objects.get_or_create(
         kind=trouble.kind,
         about=trouble.about,

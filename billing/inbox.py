@@ -29,10 +29,11 @@ _BATCH = 200
 _UNFINISHED = (StripeEvent.State.RECEIVED, StripeEvent.State.PARKED)
 
 _CHECKOUT = "checkout.session."
+_DISPUTE = "charge.dispute."
 _FRAUD = "radar.early_fraud_warning."
 _ABOUT_THE_CATALOGUE = ("product.", "price.", "coupon.")
 _ABOUT_SOMEBODY = (
-    "charge.dispute.",
+    _DISPUTE,
     "charge.refunded",
     _CHECKOUT,
     "customer.",
@@ -216,10 +217,28 @@ def _hand_on(event: StripeEvent, *, gateway: Gateway, now: datetime) -> int | No
 
 def _is_of_a_present(event: StripeEvent, *, gateway: Gateway, now: datetime) -> bool:
     """Look at the gift subscription that an event about no customer is about, if it is about one."""
-    is_session = event.type.startswith(_CHECKOUT)
-    if event.customer_id or not (is_session or event.object_type == "charge"):
+    if event.customer_id or not event.object_id:
         return False
-    return presents.hear(object_id=event.object_id, is_session=is_session, gateway=gateway, now=now)
+    if event.type.startswith(_CHECKOUT):
+        return presents.hear(object_id=event.object_id, is_session=True, gateway=gateway, now=now)
+    try:
+        charge = _charge(event, gateway=gateway)
+    except StripeGone:
+        return False
+    if not presents.hear(object_id=charge, is_session=False, gateway=gateway, now=now):
+        return False
+    if event.type.startswith(_FRAUD):
+        alerts.take_warning(gateway.fraud_warning(event.object_id), customer=None, now=now)
+    return True
+
+
+def _charge(event: StripeEvent, *, gateway: Gateway) -> str:
+    """Return the charge that an event is about; "" where it is about none. Only some events bear its id."""
+    if event.type.startswith(_FRAUD):
+        return gateway.fraud_warning(event.object_id).charge
+    if event.type.startswith(_DISPUTE):
+        return gateway.dispute(event.object_id).charge
+    return event.object_id if event.object_type == "charge" else ""
 
 
 def _whose(event: StripeEvent, *, gateway: Gateway, now: datetime) -> int | None:

@@ -12,11 +12,10 @@ from typing import TypeVar
 from django.db import models
 from django.db.models.functions import Coalesce
 
-from billing import lifecycle, withdrawal, worth
+from billing import disputes, lifecycle, withdrawal, worth
 from billing.models import (
     BilledTime,
     Customer,
-    Dispute,
     Invoice,
     PaymentMethod,
     Price,
@@ -243,24 +242,7 @@ def _write_returns(customer: Customer, picture: CustomerPicture) -> None:
             for theirs in charge.refunds
         ),
     )
-    _restate(
-        Dispute,
-        (
-            Dispute(
-                stripe_id=theirs.id,
-                customer=customer,
-                invoice_id=invoices.get(theirs.charge),
-                charge=theirs.charge,
-                amount=theirs.amount,
-                currency=theirs.currency,
-                status=theirs.status,
-                reason=theirs.reason,
-                due_by=theirs.due_by,
-                created_at=theirs.created_at,
-            )
-            for theirs in picture.disputes
-        ),
-    )
+    disputes.write(picture.disputes, customer=customer, invoices=invoices)
 
 
 def _refund(

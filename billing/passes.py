@@ -13,10 +13,10 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import letters
+from billing import letters, withdrawal
 from billing.errors import PassRunning
 from billing.models import Customer, DayPass, Price
-from billing.snapshots import PaymentSnapshot
+from billing.snapshots import Access, PaymentSnapshot
 from paywall import entitlements
 from paywall.decision.facts import Grant
 
@@ -50,18 +50,25 @@ def refuse_second(reader: User, wanted: Price, *, now: datetime) -> None:
 def running(reader: User, *, now: datetime) -> QuerySet[DayPass]:
     """Return the passes that open something to a reader now."""
     return DayPass.objects.filter(
-        customer__reader=reader, status="succeeded", is_refunded=False, ends_at__gt=now
+        customer__reader=reader, status="succeeded", withdrawn_because="", ends_at__gt=now
     )
 
 
-def restate(customer: Customer, reader: User, payments: Iterable[PaymentSnapshot], *, now: datetime) -> None:
-    """Make passes and what they open equal to Stripe's payments. Called by a look, in its transaction."""
+def restate(
+    customer: Customer, reader: User, payments: Iterable[PaymentSnapshot], *, policy: Access, now: datetime
+) -> None:
+    """Make passes and what they open equal to Stripe's payments. Called by a look, in its transaction.
+
+    `policy` says what becomes of a pass when a bank took its money back.
+    """
     for theirs in payments:
         if theirs.purpose == PURPOSE:
-            _restate(customer, reader, theirs, now=now)
+            _restate(customer, reader, theirs, policy=policy, now=now)
 
 
-def _restate(customer: Customer, reader: User, theirs: PaymentSnapshot, *, now: datetime) -> None:
+def _restate(
+    customer: Customer, reader: User, theirs: PaymentSnapshot, *, policy: Access, now: datetime
+) -> None:
     known = entitlements.product_names()
     ends_at = theirs.paid_at + timedelta(hours=theirs.lasts_hours) if theirs.paid_at else None
     row, _created = DayPass.objects.update_or_create(
@@ -77,6 +84,7 @@ def _restate(customer: Customer, reader: User, theirs: PaymentSnapshot, *, now: 
             "starts_at": theirs.paid_at if theirs.lasts_hours else None,
             "ends_at": ends_at if theirs.lasts_hours else None,
             "is_refunded": theirs.refunded,
+            "withdrawn_because": withdrawal.of_payment(theirs, policy=policy) or "",
             "receipt_url": theirs.receipt_url,
         },
     )
@@ -85,7 +93,7 @@ def _restate(customer: Customer, reader: User, theirs: PaymentSnapshot, *, now: 
 
 
 def _grants(row: DayPass, theirs: PaymentSnapshot, *, now: datetime) -> tuple[Grant, ...]:
-    if not theirs.is_paid or row.starts_at is None:
+    if not theirs.is_paid or row.withdrawn_because or row.starts_at is None:
         return ()
     # What was paid has begun, also where our clock is behind Stripe's.
     starts_at = min(row.starts_at, now)
@@ -98,7 +106,7 @@ def _grants(row: DayPass, theirs: PaymentSnapshot, *, now: datetime) -> tuple[Gr
 def _tell(
     row: DayPass, reader: User, theirs: PaymentSnapshot, *, names: dict[str, str], now: datetime
 ) -> None:
-    if not theirs.is_paid:
+    if not theirs.is_paid or row.withdrawn_because:
         letters.withdraw("day_pass", about=row.stripe_id)
     elif row.ends_at is not None and row.ends_at > now and reader.is_active:
         letters.to_reader(

@@ -1,7 +1,7 @@
 """Gift subscriptions: bought by anybody as one payment, redeemed once by whoever has the code (see `redeeming`).
 
 (The paywall's gifts are articles; these are months.) A gift begins when it is redeemed, needs no card of its
-recipient, and ends by itself. Whether it was paid, or given back, is learnt by looking at Stripe.
+recipient, and ends by itself. Whether it was paid, given back or contested is learnt by looking at Stripe.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import calls, gift_codes, letters, links, oneoff
+from billing import alerts, calls, disputes, gift_codes, letters, links, oneoff, withdrawal
 from billing.errors import PresentRefused, StripeGone, StripeRefused, StripeTrouble
 from billing.gateway import Gateway
 from billing.models import Present
-from billing.snapshots import CheckoutSnapshot, PaymentSnapshot
+from billing.snapshots import Access, CheckoutSnapshot, PaymentSnapshot
 from billing.waiting import Patience
 from paywall import entitlements
 from paywall.decision.facts import Grant
@@ -86,7 +86,9 @@ def look(present: Present, *, gateway: Gateway, now: datetime) -> Present:
         current.looked_at = now
         if session.payment is not None:
             _learn(current, session.payment, now=now)
+            disputes.write_of_gift(session.payment.disputes, present=current)
         current.save()
+        alerts.restate_of_gift(current, now=now)
         restate(current, now=now)
         _tell(current, now=now)
     return current
@@ -97,14 +99,20 @@ def refund(present: Present, *, reason: str, gateway: Gateway, now: datetime) ->
 
     It is void first: from then on nobody redeems it, however long Stripe takes.
 
-    :raises PresentRefused: nobody has paid it, somebody has redeemed it, or nobody said why.
+    :raises PresentRefused: nobody has paid it, somebody has redeemed it, a bank has its money, or nobody said why.
     :raises StripeTrouble: Stripe did not answer; it is void, and the sweep asks again.
     """
     why = " ".join(reason.split())
     if not why:
         raise PresentRefused(_("Please say why."))
     waiting = Present.objects.filter(pk=present.pk, paid_at__isnull=False, redeemed_at=None)
-    waiting.filter(voided_at=None).update(voided_at=now, void_reason=why[:1000])
+    if waiting.exclude(dispute="").exists():
+        raise PresentRefused(
+            _(
+                "The bank took this money back, as its payment is disputed. Accept the dispute at Stripe instead."
+            )
+        )
+    waiting.filter(voided_at=None, dispute="").update(voided_at=now, void_reason=why[:1000])
     current = waiting.exclude(voided_at=None).first()
     if current is None:
         raise PresentRefused(_("Only a gift that is paid and not redeemed can be given back."))
@@ -126,6 +134,15 @@ def give_back(present: Present, *, gateway: Gateway, now: datetime) -> Present:
     return look(present, gateway=gateway, now=now)
 
 
+def paid_by(payment: str) -> QuerySet[Present]:
+    """Return the gift that was paid by a charge or a payment of that id, if it is one."""
+    return (
+        Present.objects.filter(Q(charge_id=payment) | Q(payment_id=payment))
+        if payment
+        else Present.objects.none()
+    )
+
+
 def hear(*, object_id: str, is_session: bool, gateway: Gateway, now: datetime) -> bool:
     """Look at the gift that an event is about, by the id of a session or a charge; False where there is none.
 
@@ -135,8 +152,8 @@ def hear(*, object_id: str, is_session: bool, gateway: Gateway, now: datetime) -
     """
     if not object_id:
         return False
-    named = Q(session_id=object_id) if is_session else Q(charge_id=object_id) | Q(payment_id=object_id)
-    present = Present.objects.filter(named).first()
+    named = Present.objects.filter(session_id=object_id) if is_session else paid_by(object_id)
+    present = named.first()
     try:
         if present is None and is_session:
             present = _made_again(gateway.checkout(object_id), now=now)
@@ -286,6 +303,9 @@ def _learn(present: Present, theirs: PaymentSnapshot, *, now: datetime) -> None:
         present.code_digest = gift_codes.digest_of(gift_codes.of(present.key))
         present.expires_at = _end_of_validity(theirs.paid_at)
     present.is_refunded = theirs.refunded
+    present.dispute = disputes.standing(theirs) or ""
+    policy = Access(settings.ACCESS_AFTER_REFUND)
+    present.withdrawn_because = withdrawal.of_payment(theirs, policy=policy) or ""
     if theirs.redeemed_at is not None and present.redeemed_at is None and present.voided_at is None:
         _take_over(present, theirs, now=now)
     if theirs.refunded and present.redeemed_at is None and present.voided_at is None:
@@ -315,7 +335,7 @@ def restate(present: Present, *, now: datetime) -> None:
     grants = tuple(
         Grant(product=product, source=present.source, starts_at=present.starts_at, ends_at=present.ends_at)
         for product in present.products
-        if product in known and not present.is_refunded
+        if product in known and not present.withdrawn_because
     )
     entitlements.replace(present.redeemed_by, source=present.source, grants=grants, now=now)
 
@@ -329,7 +349,7 @@ def months_later(moment: datetime, months: int) -> datetime:
 
 def _tell(present: Present, *, now: datetime) -> None:
     """Tell the giver, once, as long as it can be redeemed."""
-    if present.voided_at is not None:
+    if present.voided_at is not None or (present.dispute and present.redeemed_at is None):
         letters.withdraw("present_bought", about=str(present.pk))
         letters.withdraw("present_for_you", about=str(present.pk))
     elif present.paid_at is not None and present.redeemed_at is None and present.giver_email:

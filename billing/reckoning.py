@@ -89,18 +89,26 @@ def compare(page: Sequence[Theirs], *, since: datetime | None, gateway: Gateway)
 
 def repair(finding: Finding, *, gateway: Gateway, now: datetime) -> bool:
     """Make ours equal; tell whether it is now."""
+    theirs = finding.about
     customer = Customer.objects.filter(stripe_id=finding.customer).first()
-    if _is_of_a_present(finding.about):
-        presents.hear(object_id=finding.about.id, is_session=True, gateway=gateway, now=now)
-    elif customer is None:
+    is_of_a_present = _is_of_a_present(theirs)
+    if customer is None and not is_of_a_present:
         return False
-    elif isinstance(finding.about, WarningSnapshot):
-        alerts.take_warning(finding.about, customer=customer, now=now)
-    else:
+    if isinstance(theirs, WarningSnapshot):
+        alerts.take_warning(theirs, customer=customer, now=now)
+    elif is_of_a_present:
+        _look_at_present(theirs, gateway=gateway, now=now)
+    elif customer is not None:
         sync.request([customer.pk], now=now)
         sync.customer(customer.pk, gateway=gateway, now=now)
-    known = _ours([finding.about]).get(finding.about.id)
-    return known is not None and known[1] == _said(finding.about)
+    known = _ours([theirs]).get(theirs.id)
+    return known is not None and known[1] == _said(theirs)
+
+
+def _look_at_present(theirs: Theirs, *, gateway: Gateway, now: datetime) -> None:
+    is_session = isinstance(theirs, CheckoutSnapshot)
+    paid_by = theirs.id if isinstance(theirs, CheckoutSnapshot) else theirs.charge or ""
+    presents.hear(object_id=paid_by, is_session=is_session, gateway=gateway, now=now)
 
 
 def _ours(page: Sequence[Theirs]) -> dict[str, tuple[str, str]]:
@@ -112,7 +120,7 @@ def _ours(page: Sequence[Theirs]) -> dict[str, tuple[str, str]]:
         for name, customer, status, amount in rows.values_list(
             "stripe_id", "customer__stripe_id", "status", "amount"
         ):
-            found[name] = (customer, f"{status} {amount}")
+            found[name] = (customer or "", f"{status} {amount}")
     for alert in Alert.objects.filter(kind=Alert.Kind.FRAUD_WARNING, about__in=ids).select_related(
         "customer"
     ):
@@ -168,15 +176,18 @@ def _whose(theirs: Theirs, *, gateway: Gateway) -> str:
 
 
 def _is_of_a_present(theirs: Theirs) -> bool:
-    return isinstance(theirs, CheckoutSnapshot) and theirs.purpose == presents.PURPOSE
+    """Whether it is about a gift subscription. Refunds of one are told by its Checkout."""
+    if isinstance(theirs, CheckoutSnapshot):
+        return theirs.purpose == presents.PURPOSE
+    return not isinstance(theirs, RefundSnapshot) and presents.paid_by(theirs.charge).exists()
 
 
 def _is_ours(theirs: Theirs, customer: str) -> bool:
+    # A warning that nobody can act on any more never was an alert here, and needs to be none.
+    if isinstance(theirs, WarningSnapshot) and not theirs.is_actionable:
+        return False
     if _is_of_a_present(theirs):
         return True
     if isinstance(theirs, CheckoutSnapshot) and theirs.purpose != passes.PURPOSE:
-        return False
-    # A warning that nobody can act on any more never was an alert here, and needs to be none.
-    if isinstance(theirs, WarningSnapshot) and not theirs.is_actionable:
         return False
     return Customer.objects.filter(stripe_id=customer).exclude(reader=None).exists()

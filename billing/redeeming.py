@@ -71,7 +71,7 @@ def _redeemed(digest: str, reader: User, *, now: datetime) -> Present:
     with transaction.atomic():
         # First the reader, so that two gifts redeemed at once follow one another.
         current = User.objects.select_for_update(no_key=True).get(pk=reader.pk)
-        own = Present.objects.filter(code_digest=digest, redeemed_by=current, is_refunded=False).first()
+        own = Present.objects.filter(code_digest=digest, redeemed_by=current, withdrawn_because="").first()
         if own is not None:
             return own
         present = Present.objects.redeemable(at=now).filter(code_digest=digest).first()

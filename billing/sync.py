@@ -172,13 +172,14 @@ def _write(
     if ours.leased_by != lease:
         return SyncOutcome.LOST
     _link_reader(ours, picture)
-    mirror.write(ours, picture, policy=Access(settings.ACCESS_AFTER_REFUND), now=now)
+    policy = Access(settings.ACCESS_AFTER_REFUND)
+    mirror.write(ours, picture, policy=policy, now=now)
     if ours.reader is not None:
         seats.lock(ours.reader)
         _restate_entitlements(ours, ours.reader, picture, now=now)
         seats.restate(ours.reader, now=now)
         bought_twice = _restate_open_products(ours.reader)
-        passes.restate(ours, ours.reader, picture.payments, now=now)
+        passes.restate(ours, ours.reader, picture.payments, policy=policy, now=now)
     else:
         bought_twice = {}
     dunning.tell(ours, now=now)

@@ -17,6 +17,7 @@ from billing.snapshots import (
     ChargeSnapshot,
     CustomerPicture,
     InvoiceSnapshot,
+    PaymentSnapshot,
     RefundSnapshot,
     SubscriptionSnapshot,
 )
@@ -54,6 +55,18 @@ def of(theirs: SubscriptionSnapshot, *, picture: CustomerPicture, policy: Access
     if not ended or len(ended) < len(paid):
         return None
     return max(ended, key=lambda found: found.at)
+
+
+def of_payment(payment: PaymentSnapshot, *, policy: Access) -> Cause | None:
+    """Return why what was paid once gives nothing any more; None where it goes on giving.
+
+    Nobody gives all of a payment back but by wish, so the policy is for what a bank took back.
+    """
+    if payment.refunded:
+        return Cause.REFUNDED
+    if policy is Access.WITHDRAW and any(dispute.is_lost for dispute in payment.disputes):
+        return Cause.DISPUTED
+    return None
 
 
 def cut(term: Term | None, withdrawal: Withdrawal | None) -> Term | None:

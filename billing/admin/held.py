@@ -162,8 +162,17 @@ class CompAdmin(MirrorAdmin):
 class DayPassAdmin(MirrorAdmin):
     """What was paid once, for some hours."""
 
-    list_display = ("stripe_id", "customer", "price", "paid", "status", "starts_at", "ends_at", "is_refunded")
-    list_filter = ("status", "is_refunded", "price", "starts_at")
+    list_display = (
+        "stripe_id",
+        "customer",
+        "price",
+        "paid",
+        "status",
+        "starts_at",
+        "ends_at",
+        "withdrawn_because",
+    )
+    list_filter = ("status", "withdrawn_because", "price", "starts_at")
     list_select_related = ("customer", "price")
     search_fields = ("stripe_id", "customer__email", "customer__stripe_id", "customer__reader__email")
     date_hierarchy = "starts_at"
@@ -190,12 +199,13 @@ class PresentAdmin(ShownOnly, MirrorAdmin):
 
     list_display = (
         "id", "price", "amount_paid", "giver_email", "recipient_email", "made_at", "paid_at", "redeemed_at",
-        "redeemed_by", "voided_at", "is_refunded",
+        "redeemed_by", "voided_at", "dispute", "is_refunded",
     )  # fmt: skip
     list_filter = (
         ("paid_at", admin.EmptyFieldListFilter),
         ("redeemed_at", admin.EmptyFieldListFilter),
         ("voided_at", admin.EmptyFieldListFilter),
+        "dispute",
         "is_refunded",
         "price",
         "made_at",
@@ -212,7 +222,8 @@ class PresentAdmin(ShownOnly, MirrorAdmin):
     fields = (
         "related", "price", "products", "months", "amount_paid", "giver", "giver_email", "giver_name",
         "recipient_email", "send_on", "told_at", "made_at", "paid_at", "payment_id", "expires_at", "redeemed_at",
-        "redeemed_by", "starts_at", "ends_at", "voided_at", "void_reason", "is_refunded",
+        "redeemed_by", "starts_at", "ends_at", "voided_at", "void_reason", "dispute", "is_refunded",
+        "withdrawn_because",
     )  # fmt: skip
     readonly_fields = ("related", "amount_paid")
     date_hierarchy = "made_at"

@@ -16,7 +16,7 @@ from billing import alerts, gateway, money, refunding, returns
 from billing.admin import acting
 from billing.admin.forms import CloseForm, RefundForm
 from billing.admin.mirror import MirrorAdmin, MirrorInline, about_reader, one, row_of
-from billing.models import Alert, Dispute, Invoice, Refund, RefundOrder
+from billing.models import Alert, Dispute, Invoice, Present, Refund, RefundOrder
 from billing.snapshots import Access
 
 
@@ -101,10 +101,10 @@ class RefundAdmin(MirrorAdmin):
 class DisputeAdmin(MirrorAdmin):
     """What holders of cards contest at their bank; evidence is handed in at Stripe."""
 
-    list_display = ("stripe_id", "customer", "money", "status", "reason", "due_by", "created_at")
+    list_display = ("stripe_id", "customer", "present", "money", "status", "reason", "due_by", "created_at")
     list_filter = ("status", "reason", "due_by", "created_at")
-    list_select_related = ("customer",)
-    search_fields = ("stripe_id", "charge", "customer__email", "invoice__number")
+    list_select_related = ("customer", "present")
+    search_fields = ("stripe_id", "charge", "customer__email", "invoice__number", "present__giver_email")
     readonly_fields = ("related", "at_stripe")
     date_hierarchy = "created_at"
 
@@ -186,6 +186,9 @@ class AlertAdmin(MirrorAdmin):
     @admin.display(description=gettext_lazy("see also"))
     def related(self, alert: Alert) -> SafeString:
         """Link to whom it is about."""
+        present = alerts.gift_of(alert)
+        if present is not None:
+            return row_of(*_about_gift(present))
         if alert.customer is None:
             return row_of()
         return row_of(one(alert.customer), *about_reader(alert.customer.reader_id))
@@ -217,11 +220,16 @@ def _give_back(invoice: Invoice, form: RefundForm, by: User) -> str:
 
 
 def _related(row: Refund | Dispute) -> SafeString:
+    present = row.present if isinstance(row, Dispute) else None
     return row_of(
         *([one(row.invoice)] if row.invoice else []),
-        one(row.customer),
-        *about_reader(row.customer.reader_id),
+        *([one(row.customer), *about_reader(row.customer.reader_id)] if row.customer else []),
+        *(_about_gift(present) if present else []),
     )
+
+
+def _about_gift(present: Present) -> list[SafeString]:
+    return [one(present), *about_reader(present.redeemed_by_id, source=present.source)]
 
 
 def _outside(address: str) -> SafeString:

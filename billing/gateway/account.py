@@ -77,7 +77,7 @@ class StripeGateway(ChargeCalls, HostedSessions, StripeGoods, Contracts):
         theirs = self.customer(customer)
         if theirs.deleted:
             return self._picture_of_deleted(theirs)
-        charges, payments = self._taken_from(customer)
+        charges, disputes, payments = self._taken_from(customer)
         subscriptions = tuple(self._subscriptions({"customer": customer}))
         return CustomerPicture(
             customer=theirs,
@@ -85,7 +85,7 @@ class StripeGateway(ChargeCalls, HostedSessions, StripeGoods, Contracts):
             invoices=tuple(self._invoices(customer)),
             cards=tuple(self._cards(customer)),
             charges=charges,
-            disputes=tuple(self._disputes_of(charges)),
+            disputes=disputes,
             next_amounts=self._next_amounts(subscriptions),
             payments=payments,
         )
@@ -269,13 +269,13 @@ class StripeGateway(ChargeCalls, HostedSessions, StripeGoods, Contracts):
 
     def _picture_of_deleted(self, theirs: CustomerSnapshot) -> CustomerPicture:
         try:
-            charges, payments = self._taken_from(theirs.id)
+            charges, disputes, payments = self._taken_from(theirs.id)
             return CustomerPicture(
                 customer=theirs,
                 subscriptions=tuple(self._subscriptions({"customer": theirs.id})),
                 invoices=tuple(self._invoices(theirs.id)),
                 charges=charges,
-                disputes=tuple(self._disputes_of(charges)),
+                disputes=disputes,
                 payments=payments,
             )
         except StripeGone:

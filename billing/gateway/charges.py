@@ -49,7 +49,12 @@ class ChargeCalls:
 
     def disputes(self, *, after: str = "") -> Iterator[DisputeSnapshot]:
         """Walk all disputes of the account, newest first."""
-        return self._disputes({"starting_after": after} if after else {})
+        return walk_disputes(self._v1, {"starting_after": after} if after else {})
+
+    def dispute(self, dispute: str) -> DisputeSnapshot:
+        """Fetch a dispute."""
+        with translated():
+            return snapshots.dispute(plain(self._v1.disputes.retrieve(dispute)))
 
     def fraud_warnings(self, *, after: str = "") -> Iterator[WarningSnapshot]:
         """Walk all early warnings of fraud, newest first."""
@@ -65,16 +70,20 @@ class ChargeCalls:
         with translated():
             return snapshots.warning(plain(self._v1.radar.early_fraud_warnings.retrieve(warning)))
 
-    def _taken_from(self, customer: str) -> tuple[tuple[ChargeSnapshot, ...], tuple[PaymentSnapshot, ...]]:
-        """Fetch what a customer paid, with all refunds, and which payments were for something sold once.
+    def _taken_from(
+        self, customer: str
+    ) -> tuple[tuple[ChargeSnapshot, ...], tuple[DisputeSnapshot, ...], tuple[PaymentSnapshot, ...]]:
+        """Fetch what a customer paid, with all refunds; what is contested; and what of it was for something sold once.
 
-        One call, and one more for a charge refunded very often.
+        One call, and one more for a charge refunded very often, or disputed.
         """
         with translated():
             listing = self._v1.charges.list({"customer": customer, "limit": PAGE, "expand": _WHOLE_CHARGE})
             rows = [plain(row) for row in listing.auto_paging_iter()]
         charges = tuple(self._charge(row) for row in rows if row["status"] == "succeeded" and row["captured"])
-        return charges, tuple(payment for row in rows for payment in _sold_once(row))
+        disputes = tuple(self._disputes_of(charges))
+        sold = (payment for row in rows for payment in _sold_once(row))
+        return charges, disputes, tuple(_with(disputes, payment) for payment in sold)
 
     def _charge(self, data: dict[str, Any]) -> ChargeSnapshot:
         found = snapshots.charge(data)
@@ -86,17 +95,24 @@ class ChargeCalls:
         """Walk the disputes of these charges: a charge says whether it has one, so most cost no call."""
         for charge in charges:
             if charge.is_disputed:
-                yield from self._disputes({"charge": charge.id})
+                yield from walk_disputes(self._v1, {"charge": charge.id})
 
     def _refunds(self, narrowed: RefundListParams) -> Iterator[RefundSnapshot]:
         with translated():
             for row in self._v1.refunds.list(narrowed | {"limit": PAGE}).auto_paging_iter():
                 yield snapshots.refund(plain(row))
 
-    def _disputes(self, narrowed: DisputeListParams) -> Iterator[DisputeSnapshot]:
-        with translated():
-            for row in self._v1.disputes.list(narrowed | {"limit": PAGE}).auto_paging_iter():
-                yield snapshots.dispute(plain(row))
+
+def walk_disputes(v1: V1Services, narrowed: DisputeListParams) -> Iterator[DisputeSnapshot]:
+    """Walk the disputes that these parameters name, newest first."""
+    with translated():
+        for row in v1.disputes.list(narrowed | {"limit": PAGE}).auto_paging_iter():
+            yield snapshots.dispute(plain(row))
+
+
+def _with(disputes: Iterable[DisputeSnapshot], payment: PaymentSnapshot) -> PaymentSnapshot:
+    its = tuple(dispute for dispute in disputes if dispute.charge == payment.charge)
+    return replace(payment, disputes=its)
 
 
 def _sold_once(charge: dict[str, Any]) -> Iterator[PaymentSnapshot]:

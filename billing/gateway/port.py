@@ -203,6 +203,13 @@ class Gateway(Goods, Protocol):
         """Walk all disputes of the account, newest first, after a dispute's id."""
         ...
 
+    def dispute(self, dispute: str) -> DisputeSnapshot:
+        """Fetch a dispute.
+
+        :raises StripeGone: there never was such a dispute.
+        """
+        ...
+
     def fraud_warnings(self, *, after: str = "") -> Iterator[WarningSnapshot]:
         """Walk all early warnings of fraud, newest first, after a warning's id."""
         ...

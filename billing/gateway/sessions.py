@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from stripe import V1Services
 from stripe.params.checkout import (
@@ -14,6 +15,7 @@ from stripe.params.checkout import (
 
 from billing import snapshots
 from billing.errors import StripeGone, StripeRefused
+from billing.gateway.charges import walk_disputes
 from billing.gateway.port import AS_IT_GOES_ON, Beginning
 from billing.gateway.refusals import translated
 from billing.gateway.unpacking import PAGE, plain
@@ -32,8 +34,14 @@ class HostedSessions:
     def checkout(self, session: str) -> CheckoutSnapshot:
         """Look at a hosted session again."""
         with translated():
-            found = self._v1.checkout.sessions.retrieve(session, {"expand": _WHOLE_SESSION})
-        return snapshots.checkout(plain(found))
+            found = snapshots.checkout(
+                plain(self._v1.checkout.sessions.retrieve(session, {"expand": _WHOLE_SESSION}))
+            )
+        payment = found.payment
+        if payment is None or payment.charge is None or not payment.is_disputed:
+            return found
+        disputes = tuple(walk_disputes(self._v1, {"charge": payment.charge}))
+        return replace(found, payment=replace(payment, disputes=disputes))
 
     def sales(self, *, after: str = "") -> Iterator[CheckoutSnapshot]:
         """Walk all completed sessions of the account in which something was paid once, newest first."""

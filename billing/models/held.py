@@ -76,6 +76,12 @@ class DayPass(models.Model):
     starts_at = models.DateTimeField(_("from"), null=True, blank=True, help_text=_("When it was paid."))
     ends_at = models.DateTimeField(_("until"), null=True, blank=True)
     is_refunded = models.BooleanField(_("wholly refunded"), default=False)
+    withdrawn_because = models.CharField(
+        _("why it opens nothing"),
+        max_length=10,
+        blank=True,
+        help_text=_("Its money went back: refunded, or disputed and lost."),
+    )
     receipt_url = models.URLField(max_length=2000, blank=True)
 
     class Meta:
@@ -102,17 +108,18 @@ class PresentQuerySet(models.QuerySet["Present"]):
     """Which gift subscriptions need what."""
 
     def redeemable(self, *, at: datetime) -> PresentQuerySet:
-        """Paid for, not given back, and waiting for whoever has the code."""
-        good = self.filter(paid_at__isnull=False, redeemed_at=None, voided_at=None, is_refunded=False)
-        return good.filter(Q(expires_at=None) | Q(expires_at__gt=at))
+        """Paid for, the money still with us, and waiting for whoever has the code."""
+        good = self.filter(paid_at__isnull=False, redeemed_at=None, voided_at=None)
+        return good.filter(Q(expires_at=None) | Q(expires_at__gt=at), is_refunded=False, dispute="")
 
     def running(self, reader: User, *, at: datetime) -> PresentQuerySet:
         """Redeemed by a reader, and not over; it may be still to begin."""
-        return self.filter(redeemed_by=reader, is_refunded=False, ends_at__gt=at)
+        return self.filter(redeemed_by=reader, withdrawn_because="", ends_at__gt=at)
 
     def to_give_back(self) -> PresentQuerySet:
-        """Those declared void whose money is not back yet."""
-        return self.filter(voided_at__isnull=False, is_refunded=False).exclude(payment_id="")
+        """Those declared void whose money is not back yet, and not with a bank."""
+        waiting = self.filter(voided_at__isnull=False, is_refunded=False, dispute="")
+        return waiting.exclude(payment_id="")
 
     def to_note(self) -> PresentQuerySet:
         """Those redeemed of which Stripe was not told yet."""
@@ -130,6 +137,12 @@ class Present(models.Model):
     Of the code only a digest is kept. `wish` is what was asked for, digested: the same wish is the same gift, however
     often its button is pressed. What was promised is kept here and on the payment.
     """
+
+    class Contested(models.TextChoices):
+        """How a bank stands to a payment whose money it has."""
+
+        OPEN = "open", _("a bank decides")
+        LOST = "lost", _("lost")
 
     key = models.CharField(max_length=40, unique=True, editable=False)
     wish = models.CharField(max_length=64, unique=True, editable=False)
@@ -178,6 +191,19 @@ class Present(models.Model):
     voided_at = models.DateTimeField(_("void since"), null=True, blank=True)
     void_reason = models.CharField(_("why it is void"), max_length=1000, blank=True)
     is_refunded = models.BooleanField(_("wholly refunded"), default=False)
+    dispute = models.CharField(
+        _("dispute"),
+        max_length=10,
+        blank=True,
+        choices=Contested.choices,
+        help_text=_("Of the payment. While a bank has the money nobody can redeem it."),
+    )
+    withdrawn_because = models.CharField(
+        _("why it opens nothing"),
+        max_length=10,
+        blank=True,
+        help_text=_("Its money went back: refunded, or disputed and lost."),
+    )
 
     objects = PresentQuerySet.as_manager()
 

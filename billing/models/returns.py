@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from billing.models.contracts import Customer, Invoice
+from billing.models.held import Present
 from billing.snapshots import Access
 
 
@@ -47,7 +48,18 @@ class Dispute(models.Model):
     """A payment that the card's holder contests at the bank."""
 
     stripe_id = models.CharField(max_length=80, unique=True)
-    customer = models.ForeignKey(Customer, on_delete=models.CASCADE, related_name="disputes")
+    customer = models.ForeignKey(
+        Customer, null=True, blank=True, on_delete=models.CASCADE, related_name="disputes"
+    )
+    present = models.ForeignKey(
+        Present,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="disputes",
+        verbose_name=_("gift subscription"),
+        help_text=_("What was paid, where nobody known here paid it."),
+    )
     invoice = models.ForeignKey(
         Invoice, null=True, blank=True, on_delete=models.SET_NULL, related_name="disputes"
     )
@@ -61,6 +73,12 @@ class Dispute(models.Model):
 
     class Meta:
         ordering = ("-created_at", "-stripe_id")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(customer__isnull=False) | Q(present__isnull=False),
+                name="dispute_is_of_a_customer_or_a_gift",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.stripe_id

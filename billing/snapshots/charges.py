@@ -59,6 +59,11 @@ class DisputeSnapshot:
         """Whether the bank has taken the money back for good."""
         return self.status == "lost"
 
+    @property
+    def takes_the_money(self) -> bool:
+        """Whether the bank has the money, for good or until it decides. With an inquiry it has not yet."""
+        return not self.status.startswith("warning") and self.status not in {"won", "prevented"}
+
 
 @dataclass(frozen=True, slots=True)
 class ChargeSnapshot:

@@ -260,6 +260,7 @@ def payment(data: Mapping[str, Any]) -> PaymentSnapshot:
         redeemed_by=promise.get("redeemed_by") or "",
         redeemed_at=_noted(promise.get("redeemed_at")),
         begins_at=_noted(promise.get("begins_at")),
+        is_disputed=bool(found.get("disputed")),
     )
 
 

@@ -228,6 +228,8 @@ class PaymentSnapshot:
     redeemed_by: str = ""  # our reader, noted on the payment of a gift
     redeemed_at: datetime | None = None
     begins_at: datetime | None = None
+    is_disputed: bool = False
+    disputes: tuple[DisputeSnapshot, ...] = ()  # as a look fetches them; the walk over all sales does not
 
     @property
     def is_paid(self) -> bool:

@@ -67,7 +67,7 @@ def show(request: HttpRequest) -> HttpResponse:
     context = {
         "present": present,
         "code": presents.code_of(present)
-        if present.redeemed_at is None and present.voided_at is None
+        if present.redeemed_at is None and present.voided_at is None and not present.dispute
         else "",
         "product_names": [names.get(product, product) for product in present.products],
         "redeem_url": links.redeem(),

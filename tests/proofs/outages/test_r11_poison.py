@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from tests.proofs.conftest import Figure
@@ -56,8 +57,10 @@ def test_r11_poison_is_given_up_and_holds_back_no_other(installation: Installati
             others.wait_for(event, since=arrived)
             installation.advance(_UNTIL_NEXT_TRY)
         starts = {"kills": kills, "refused": poison.tries_of_refused(), "trips": poison.tries_of_spoilt()}
-    log = installation.stack.log("worker").read_text()
-    silent = [event for event in poison.ids if f"ERROR billing.inbox: Event {event} is given up" not in log]
+    # Told once it is stored, so a moment after it can be seen there.
+    with suppress(AssertionError):
+        wait_until(lambda: not _silent(poison, installation), what="the alarms", seconds=10)
+    silent = _silent(poison, installation)
     figure(
         "R11",
         f"starts {starts}, then {poison.states()} with {len(poison.ids) - len(silent)} alarms; {len(others.waited)} "
@@ -71,6 +74,11 @@ def test_r11_poison_is_given_up_and_holds_back_no_other(installation: Installati
     assert poison.states() == {"dead"}
     assert silent == []
     assert max(others.waited) <= SECONDS_FOR_OTHERS
+
+
+def _silent(poison: Poison, installation: Installation) -> list[str]:
+    log = installation.stack.log("worker").read_text()
+    return [event for event in poison.ids if f"ERROR billing.inbox: Event {event} is given up" not in log]
 
 
 def _wait_for_tries(poison: Poison, *, after: dict[str, int]) -> dict[str, int]:
