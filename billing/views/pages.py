@@ -106,6 +106,7 @@ def subscribe(request: HttpRequest) -> HttpResponse:
         "code": request.GET.get("code", "")[:60],
         "code_problem": problem,
         "passes": oneoff.passes(product=product, currency=found.currency),
+        "gifts": oneoff.presents(),
         "product": product or "",
         "return_url": attempt.return_url if attempt else ways.return_url(request),
     }

@@ -116,6 +116,16 @@ class TestCodes:
 
 
 class TestBuying:
+    @pytest.mark.usefixtures("market")
+    def test_where_none_is_on_sale_no_page_leads_to_one(self, client: Client) -> None:
+        client.force_login(a_reader())
+        page = client.get("/account/subscribe/").content.decode()
+        assert ("/gift-subscription/" in page, "/account/redeem/" in page) == (False, True)
+
+    def test_where_one_is_on_sale_the_page_leads_to_it(self, counter: Market, client: Client) -> None:
+        client.force_login(a_reader())
+        assert "/gift-subscription/" in client.get("/account/subscribe/").content.decode()
+
     def test_it_is_on_sale_beside_the_plans(self, counter: Market, client: Client) -> None:
         assert [row.text for row in oneoff.presents()] == ["€59.00 for 6 months"]
         sale = client.get("/api/v1/plans").json()
