@@ -44,27 +44,37 @@ def ensure(reader: User, *, gateway: Gateway, now: datetime) -> Customer:
         now=now,
     )
     try:
-        with transaction.atomic():
-            # Closing the account locks this row too: it finds this customer, or this finds it closed.
-            current = User.objects.select_for_update(no_key=True).get(pk=reader.pk)
-            customer, _created = Customer.objects.get_or_create(
-                stripe_id=stripe_id,
-                defaults={
-                    "reader": current,
-                    "livemode": settings.STRIPE_LIVEMODE,
-                    "email": current.email if current.is_active else "",
-                    "created_at": now,
-                },
-            )
-            # A webhook may have brought the customer before this call brought its id.
-            Customer.objects.filter(pk=customer.pk, reader=None).update(reader=current)
-            if not current.is_active:  # whoever looks at it lets go of it
-                sync.request([customer.pk], now=now)
+        customer, is_open = _noted(reader, stripe_id, now=now)
     except IntegrityError:  # a parallel story made them known first
         return every(reader).get(merged_into=None)
-    if not current.is_active:
+    if not is_open:
         raise _closed()
     return customer
+
+
+@transaction.atomic
+def _noted(reader: User, stripe_id: str, *, now: datetime) -> tuple[Customer, bool]:
+    """Write down that a reader is this customer; return whether their account is still open.
+
+    The customer is held before the reader, as by every look, which may have found it already by a webhook.
+    """
+    customer, is_new = Customer.objects.get_or_create(
+        stripe_id=stripe_id,
+        defaults={
+            "reader": reader,
+            "livemode": settings.STRIPE_LIVEMODE,
+            "email": reader.email,
+            "created_at": now,
+        },
+    )
+    Customer.objects.filter(pk=customer.pk, reader=None).update(reader=reader)
+    # Closing the account locks this row too: it finds this customer, or this finds it closed.
+    current = User.objects.select_for_update(no_key=True).get(pk=reader.pk)
+    if is_new and current.email != reader.email:
+        Customer.objects.filter(pk=customer.pk).update(email=current.email if current.is_active else "")
+    if not current.is_active:  # whoever looks at it lets go of it
+        sync.request([customer.pk], now=now)
+    return customer, current.is_active
 
 
 def refuse_closed(reader: User) -> None:

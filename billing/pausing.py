@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from billing import agreements, contracts, links, obstacles, outlook, waiting, words
 from billing.agreements import Deed, Wish
-from billing.errors import CardOnFileRefused, CardRefused, NotPossible
+from billing.errors import CardOnFileRefused, CardRefused, NothingToDo, NotPossible
 from billing.gateway import Gateway
 from billing.models import CheckoutAttempt, Subscription
 
@@ -70,7 +70,7 @@ def resume(reader: User, *, subscription: str | None = None, gateway: Gateway, n
 
     A pause that has not begun leaves all as it was. One that has begun ends with a new period, which is charged now.
 
-    :raises NothingToDo: the reader has no such subscription, or it has already ended.
+    :raises NothingToDo: the reader has no such subscription, or it has ended, or its pause has.
     :raises CardOnFileRefused: the card did not pay for the new period; the pause goes on.
     :raises StripeTrouble: Stripe did not answer; ask again.
     """
@@ -100,11 +100,14 @@ def _begin(reader: User, row: Subscription, *, gateway: Gateway, now: datetime) 
         kind=CheckoutAttempt.Kind.CHANGE,
         subscription=row,
         price=item.price,
-        # What tells this pause from another, and what its page shows.
-        shown_at=row.pause_resumes_at or row.starts_at,
+        # The period that is skipped tells this pause from another: of either the end may not be stated.
+        shown_at=item.period_starts_at,
         amount=(item.unit_amount or 0) * item.quantity,
     )
-    deed = Deed(check=lambda: None, ask=lambda key: _unpause(row, key, gateway, begin_now=True))
+    deed = Deed(
+        check=lambda: _refuse_running(row, gateway=gateway, now=now),
+        ask=lambda key: _unpause(row, key, gateway, begin_now=True),
+    )
     try:
         agreements.keep(reader, wish, deed, gateway=gateway, now=now)
     except CardRefused as refusal:
@@ -112,6 +115,16 @@ def _begin(reader: User, row: Subscription, *, gateway: Gateway, now: datetime) 
             "reason": words.refusal(refusal.code)
         }
         raise CardOnFileRefused(text, remedies=({"kind": "fix_card", "url": links.card()},)) from refusal
+
+
+def _refuse_running(row: Subscription, *, gateway: Gateway, now: datetime) -> None:
+    """Begin no period where one is running by now.
+
+    :raises NothingToDo: so it is.
+    """
+    waiting.for_sync(row.customer_id, gateway=gateway, now=now)
+    if not outlook.is_skipped(Subscription.objects.get(pk=row.pk)):
+        raise NothingToDo(_("This subscription is not paused."))
 
 
 def _unpause(row: Subscription, key: str, gateway: Gateway, *, begin_now: bool = False) -> object:

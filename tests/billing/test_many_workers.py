@@ -7,11 +7,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
-from billing import calls, inbox, sync
-from billing.models import OutboundCall, StripeEvent, Subscription
+from accounts.models import User
+from billing import calls, customers, inbox, seats, sync
+from billing.models import Customer, OutboundCall, StripeEvent, Subscription
+from tests.factories.accounts import a_reader
 from tests.factories.billing import Shop, a_delivery, a_shop
+from tests.proofs.processes.services import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 _WORKERS, _TIMES = 6, 8
@@ -90,3 +93,38 @@ def test_a_wish_that_meets_another_one_just_finished_is_made_all_the_same(open_s
 
     at_once(wish)
     assert {call.state for call in OutboundCall.objects.all()} == {OutboundCall.State.DONE}
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer and no locks of rows")
+def test_a_purchase_and_a_look_at_a_new_customer_never_wait_for_one_another(open_shop: Shop) -> None:
+    reader = a_reader()
+    stripe_id = calls.recorded(
+        purpose="customer",
+        subject=f"{reader.public_id}:0",
+        call=lambda key: open_shop.gateway.create_customer(
+            email=reader.email, reader=reader.public_id, key=key
+        ),
+        now=open_shop.now,
+    )
+    # The event of it was faster than the answer, and somebody looks already.
+    customer = sync.adopt(stripe_id, gateway=open_shop.gateway, now=open_shop.now)
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        Customer.objects.select_for_update(of=("self",)).get(pk=customer)
+        purchase = pool.submit(_ensured, reader, open_shop)
+        wait_until(_somebody_waits_for_a_lock, what="the purchase to meet the look")
+        seats.lock(reader)  # as a look does, which has learnt whose the customer is
+        Customer.objects.filter(pk=customer).update(reader=reader)
+    assert purchase.result(60) == customer
+
+
+def _ensured(reader: User, shop: Shop) -> int:
+    try:
+        return customers.ensure(reader, gateway=shop.gateway, now=shop.now).pk
+    finally:
+        connection.close()
+
+
+def _somebody_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone() is not None

@@ -140,6 +140,21 @@ class TestResume:
         assert row.period_ends_at is not None
         assert row.period_ends_at - market.now > timedelta(days=27)
 
+    def test_a_pause_without_a_date_ends_each_time_that_there_is_one(
+        self, market: Market, reader: User
+    ) -> None:
+        row = Subscription.objects.get(customer__reader=reader)
+        for _time in range(2):
+            paused = {
+                "pause_collection": {"behavior": "void"}
+            }  # in Stripe's dashboard nobody has to say until when
+            market.sdk.v1.subscriptions.update(row.stripe_id, paused)  # type: ignore[arg-type]
+            market.pass_time(reader, seconds=33 * DAY)
+            assert not reads(market, reader)
+            resume(market, reader)
+            assert reads(market, reader)
+        assert paid(market) == [990, 990, 990]
+
     def test_a_card_that_fails_leaves_it_paused(self, market: Market, reader: User) -> None:
         pause(market, reader)
         market.pass_time(reader, seconds=33 * DAY)
