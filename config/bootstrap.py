@@ -30,7 +30,10 @@ _FIRST_PORT = 8000
 # What is run beside the rest, each portion by itself. Three portions keep two cores busy, since some tests wait.
 _BESIDE_ALL = (("tests/proofs",), ("tests/billing",))
 # The others keep an eye on time.
-_BESIDE_THE_PROOFS = (("tests/proofs/leaks", "tests/proofs/odd_input", "tests/proofs/races"),)
+_BESIDE_THE_PROOFS = (
+    ("tests/proofs/leaks", "tests/proofs/odd_input", "tests/proofs/races"),
+    ("tests/proofs/revenue",),
+)
 _Portions = tuple[tuple[str, ...], ...]
 
 
