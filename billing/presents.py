@@ -87,10 +87,10 @@ def look(present: Present, *, gateway: Gateway, now: datetime) -> Present:
         if session.payment is not None:
             _learn(current, session.payment, now=now)
             disputes.write_of_gift(session.payment.disputes, present=current)
+        _tell(current, now=now)
         current.save()
         alerts.restate_of_gift(current, now=now)
         restate(current, now=now)
-        _tell(current, now=now)
     return current
 
 
@@ -348,10 +348,11 @@ def months_later(moment: datetime, months: int) -> datetime:
 
 
 def _tell(present: Present, *, now: datetime) -> None:
-    """Tell the giver, once, as long as it can be redeemed."""
+    """Tell the giver, once, as long as it can be redeemed; take back what neither of the two was told yet otherwise."""
     if present.voided_at is not None or (present.dispute and present.redeemed_at is None):
         letters.withdraw("present_bought", about=str(present.pk))
-        letters.withdraw("present_for_you", about=str(present.pk))
+        if letters.withdraw("present_for_you", about=str(present.pk)):
+            present.told_at = None  # they are told after all where the bank gives the money back
     elif present.paid_at is not None and present.redeemed_at is None and present.giver_email:
         letters.to_address(
             present.giver_email,
