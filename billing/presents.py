@@ -299,7 +299,7 @@ def _learn(present: Present, theirs: PaymentSnapshot, *, now: datetime) -> None:
     """Take over what the payment says."""
     present.payment_id, present.charge_id = theirs.id, theirs.charge or ""
     if theirs.status == "succeeded" and theirs.paid_at is not None and present.paid_at is None:
-        present.paid_at = theirs.paid_at
+        present.paid_at, present.amount = theirs.paid_at, theirs.amount  # with the taxes on top
         present.code_digest = gift_codes.digest_of(gift_codes.of(present.key))
         present.expires_at = _end_of_validity(theirs.paid_at)
     present.is_refunded = theirs.refunded
