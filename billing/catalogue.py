@@ -70,7 +70,7 @@ def refresh(*, gateway: Gateway) -> Refreshed:
     longer says what it unlocks is taken off sale and keeps what it unlocked, for those who hold it.
     """
     known = set(entitlements.product_names())
-    ours = [theirs for theirs in gateway.prices() if theirs.unlocks and _is_sold(theirs)]
+    ours = [theirs for theirs in gateway.prices() if theirs.unlocks and theirs.is_sold]
     refused = {
         theirs.product for theirs in ours if theirs.seats is None or not known.issuperset(theirs.unlocks)
     }
@@ -128,11 +128,6 @@ def sellable() -> QuerySet[Price]:
 
 def _sellable() -> QuerySet[Price]:
     return sellable().exclude(interval="")
-
-
-def _is_sold(theirs: PriceSnapshot) -> bool:
-    """Tell whether we know how to sell it: by an interval, or once, with a word on how long it is for."""
-    return bool(theirs.interval or theirs.lasts_hours or theirs.gift_months)
 
 
 def _offered(price: Price) -> OfferedPrice:

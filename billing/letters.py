@@ -59,11 +59,12 @@ def to_address(
         logger.exception("The mail %s:%s could not be written.", kind, about)
 
 
-def withdraw(kind: str, *, about: str) -> None:
-    """Take back what was not sent yet of this, or of any turn of it (`about:…`)."""
+def withdraw(kind: str, *, about: str) -> bool:
+    """Take back what was not sent yet of this, or of any turn of it (`about:…`); return whether there was any."""
     key = f"{kind}:{about}"
     waiting = Mail.objects.filter(Q(dedup_key=key) | Q(dedup_key__startswith=f"{key}:"))
-    emails.withdraw(waiting.filter(state=Mail.State.QUEUED).values_list("dedup_key", flat=True))
+    withdrawn = emails.withdraw(waiting.filter(state=Mail.State.QUEUED).values_list("dedup_key", flat=True))
+    return withdrawn > 0
 
 
 def _render(kind: str, context: dict[str, Any]) -> tuple[str, str, str]:

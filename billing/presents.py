@@ -87,10 +87,10 @@ def look(present: Present, *, gateway: Gateway, now: datetime) -> Present:
         if session.payment is not None:
             _learn(current, session.payment, now=now)
             disputes.write_of_gift(session.payment.disputes, present=current)
+        _tell(current, now=now)
         current.save()
         alerts.restate_of_gift(current, now=now)
         restate(current, now=now)
-        _tell(current, now=now)
     return current
 
 
@@ -299,7 +299,7 @@ def _learn(present: Present, theirs: PaymentSnapshot, *, now: datetime) -> None:
     """Take over what the payment says."""
     present.payment_id, present.charge_id = theirs.id, theirs.charge or ""
     if theirs.status == "succeeded" and theirs.paid_at is not None and present.paid_at is None:
-        present.paid_at = theirs.paid_at
+        present.paid_at, present.amount = theirs.paid_at, theirs.amount  # with the taxes on top
         present.code_digest = gift_codes.digest_of(gift_codes.of(present.key))
         present.expires_at = _end_of_validity(theirs.paid_at)
     present.is_refunded = theirs.refunded
@@ -348,10 +348,11 @@ def months_later(moment: datetime, months: int) -> datetime:
 
 
 def _tell(present: Present, *, now: datetime) -> None:
-    """Tell the giver, once, as long as it can be redeemed."""
+    """Tell the giver, once, as long as it can be redeemed; take back what neither of the two was told yet otherwise."""
     if present.voided_at is not None or (present.dispute and present.redeemed_at is None):
         letters.withdraw("present_bought", about=str(present.pk))
-        letters.withdraw("present_for_you", about=str(present.pk))
+        if letters.withdraw("present_for_you", about=str(present.pk)):
+            present.told_at = None  # they are told after all where the bank gives the money back
     elif present.paid_at is not None and present.redeemed_at is None and present.giver_email:
         letters.to_address(
             present.giver_email,

@@ -16,6 +16,7 @@ from billing import (
     links,
     money,
     obstacles,
+    overlaps,
     waiting,
     words,
 )
@@ -32,6 +33,7 @@ from billing.errors import (
 from billing.gateway import Gateway
 from billing.models import CheckoutAttempt, Customer, PaymentMethod, Price, Subscription
 from billing.outlook import Charge
+from billing.overlaps import Overlap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,7 @@ class Proposal:
     currency: str
     card: CardFace
     next_charge: Charge | None
+    overlaps: tuple[Overlap, ...]  # what opens the same to the reader already
 
     @property
     def amount_text(self) -> str:
@@ -192,6 +195,7 @@ def _proposal(
         )
         if next_at is not None
         else None,
+        overlaps=overlaps.of(last.customer.reader, wanted.plan.unlocks, now=at),
     )
 
 

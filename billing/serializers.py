@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.serializers import StrictSerializer
-from billing import holdings, links
+from billing import holdings, links, overlaps
 from billing.catalogue import OfferedPrice
 from billing.models import Plan
 
@@ -198,6 +198,22 @@ class PresentOnSaleSerializer(serializers.Serializer[Any]):
     text = serializers.CharField(help_text="Amount and how long it is for, as the giver reads it.")
 
 
+class OverlapSerializer(serializers.Serializer[Any]):
+    """What opens to the reader already what they could buy: to be told before they pay. It forbids nothing."""
+
+    kind = serializers.ChoiceField(choices=[kind.value for kind in overlaps.Kind])
+    products = serializers.ListField(child=serializers.CharField())
+    starts_at = serializers.DateTimeField(allow_null=True)
+    ends_at = serializers.DateTimeField(allow_null=True, help_text="Null: as long as its group has it.")
+    text = serializers.CharField(help_text="By what they read, and until when, as the reader reads it.")
+
+
+class CheckoutSerializer(AddressSerializer):
+    """The way to pay."""
+
+    overlaps = OverlapSerializer(many=True)
+
+
 class PlansSerializer(serializers.Serializer[Any]):
     """Everything on sale: subscriptions, and beside them what is paid once."""
 
@@ -210,6 +226,9 @@ class PlansSerializer(serializers.Serializer[Any]):
     )
     passes = PassSerializer(many=True)
     gifts = PresentOnSaleSerializer(many=True, help_text="Bought on the page `/gift-subscription/`.")
+    overlaps = OverlapSerializer(
+        many=True, help_text="What opens some of these plans and passes to the reader already."
+    )
 
 
 class CardSerializer(serializers.Serializer[Any]):
@@ -314,6 +333,7 @@ class ReturnSerializer(serializers.Serializer[Any]):
     formatted = serializers.CharField(source="amount_text")
     card = CardSerializer()
     next_charge = NextChargeSerializer(allow_null=True)
+    overlaps = OverlapSerializer(many=True)
 
 
 class HoldingSerializer(serializers.Serializer[Any]):

@@ -42,10 +42,11 @@ _SESSION_LIFE = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """The way to pay: Stripe's page, and our name for this attempt."""
+    """The way to pay: Stripe's page, our name for this attempt, and the products that it is for."""
 
     url: str
     attempt: str
+    products: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def start(
             session = _session(attempt, gateway=gateway, now=now)
             if session is not None:
                 if session.url and _is_wanted(attempt, session, wish):
-                    return Checkout(url=session.url, attempt=attempt.key)
+                    return Checkout(session.url, attempt.key, products=tuple(wanted.plan.unlocks))
                 _close(attempt, session, gateway=gateway, now=now)
                 continue
         except StripeTrouble:

@@ -72,6 +72,8 @@ def _price(plan: ProductSnapshot, price: PriceSnapshot) -> Iterator[str]:
             "currency": terms.currency,
             "interval": terms.interval,
             "interval_count": terms.interval_count if terms.interval_count > 1 else None,
+            "lasts_hours": terms.lasts_hours or None,
+            "gift_months": terms.gift_months or None,
             "trial_days": price.trial_days or None,
             "trial_card": None if price.trial_needs_card or not price.trial_days else "if_needed",
             "intro": price.intro,

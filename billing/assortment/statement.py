@@ -12,7 +12,15 @@ from django.utils.translation import gettext as _
 
 from billing.assortment.tables import Table
 from billing.errors import StatementRefused
-from billing.snapshots import CodeTerms, CouponTerms, PriceTerms, ProductFields, Welcome
+from billing.snapshots import (
+    LONGEST_GIFT,
+    LONGEST_PASS,
+    CodeTerms,
+    CouponTerms,
+    PriceTerms,
+    ProductFields,
+    Welcome,
+)
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _SLUG = re.compile(r"[^\s\x00-\x1f\x7f]{1,200}")
@@ -22,6 +30,8 @@ _CURRENCIES = frozenset(code.lower() for code in list_currencies())
 _MOST = 99_999_999
 _LONGEST = {"day": 1095, "week": 156, "month": 36, "year": 3}
 _LONGEST_TRIAL = 730
+_WAYS = ("interval", "lasts_hours", "gift_months")
+_OF_AN_INTERVAL = ("interval_count", "trial_days", "trial_card", "intro")
 _MOST_SEATS = 9999
 
 
@@ -111,21 +121,44 @@ def _plan(table: Table, key: str, products: Collection[str], currencies: Collect
     table.close()
     if plan.fields.active and not plan.prices:
         table.note(_("has no price."))
+    for slug, price in plan.prices.items():
+        if plan.fields.seats and (price.terms.lasts_hours or price.terms.gift_months):
+            table.note(_("is for one, and the plan is for groups."), name=f"price.{slug}")
     return plan
 
 
 def _price(table: Table, slug: str, currencies: Collection[str]) -> StatedPrice:
     _check_name(table, slug, _SLUG)
-    amount = table.number("amount", least=0, most=_MOST, needed=True)
-    currency = _currency(table, currencies, needed=True)
-    interval = table.word("interval", _LONGEST)
+    recurs = _recurs(table)
+    interval = table.word("interval", _LONGEST, default="")
     count = table.number("interval_count", least=1, most=_LONGEST.get(interval, 1))
     price = StatedPrice(
-        terms=PriceTerms(amount=amount or 0, currency=currency, interval=interval, interval_count=count or 1),
+        terms=PriceTerms(
+            # Nothing is paid for what is given away once, so nobody would ever hear of it.
+            amount=table.number("amount", least=0 if recurs else 1, most=_MOST, needed=True) or 0,
+            currency=_currency(table, currencies, needed=True),
+            interval=interval,
+            interval_count=count or 1,
+            lasts_hours=table.number("lasts_hours", least=1, most=LONGEST_PASS) or 0,
+            gift_months=table.number("gift_months", least=1, most=LONGEST_GIFT) or 0,
+        ),
         welcome=_welcome(table),
     )
     table.close()
     return price
+
+
+def _recurs(table: Table) -> bool:
+    """Tell whether a price is charged again and again, or once: as a day pass or a gift."""
+    ways = table.named(_WAYS)
+    if not ways:
+        table.note(_("needs interval, lasts_hours or gift_months."))
+    if len(ways) > 1:
+        table.note(_("is sold in one way only, not by %(ways)s.") % {"ways": ", ".join(ways)})
+    recurs = "interval" in ways
+    if ways and not recurs:
+        table.refuse(_OF_AN_INTERVAL, _("goes with an interval."))
+    return recurs
 
 
 def _welcome(table: Table) -> Welcome:

@@ -227,6 +227,10 @@ def _switched(text: str, code: CodeSnapshot, *, active: bool) -> Step:
 
 
 def _said(terms: PriceTerms) -> str:
+    if terms.lasts_hours:
+        return words.once(terms.amount, currency=terms.currency, hours=terms.lasts_hours)
+    if terms.gift_months:
+        return words.months(terms.amount, currency=terms.currency, count=terms.gift_months)
     return words.price(
         terms.amount, currency=terms.currency, interval=terms.interval, count=terms.interval_count
     )

@@ -17,7 +17,7 @@ from billing.snapshots import (
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """All products, recurring prices, coupons and codes of the account."""
+    """All products, prices that we know how to sell, coupons and codes of the account."""
 
     products: tuple[ProductSnapshot, ...]
     prices: tuple[PriceSnapshot, ...]
@@ -29,7 +29,7 @@ def fetch(*, gateway: Gateway) -> Stock:
     """Look at everything that is sold."""
     return Stock(
         products=gateway.products(),
-        prices=tuple(price for price in gateway.prices() if price.interval),
+        prices=tuple(price for price in gateway.prices() if price.is_sold),
         coupons=gateway.coupons(),
         codes=gateway.codes(),
     )
@@ -44,6 +44,8 @@ def terms_of(price: PriceSnapshot) -> PriceTerms | None:
         currency=price.currency,
         interval=price.interval,
         interval_count=price.interval_count,
+        lasts_hours=price.lasts_hours,
+        gift_months=price.gift_months,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -113,6 +113,16 @@ class Table:
             self.note(_("must be a moment with its zone, such as 2027-01-01T00:00:00Z."), name=name)
             return None
         return value.replace(microsecond=0)
+
+    def named(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return which of these values are given."""
+        return tuple(name for name in names if name in self._left)
+
+    def refuse(self, names: Iterable[str], problem: str) -> None:
+        """Take whichever of these values are given, and note what is wrong with that."""
+        for name in self.named(names):
+            del self._left[name]
+            self.note(problem, name=name)
 
     def close(self) -> None:
         """Note what nobody asked for: a word mistyped would otherwise change nothing and say nothing."""

@@ -7,6 +7,7 @@ from typing import Protocol
 from stripe import V1Services
 from stripe.params import (
     CouponCreateParams,
+    PriceCreateParams,
     PriceUpdateParams,
     ProductCreateParams,
     PromotionCodeCreateParams,
@@ -151,24 +152,19 @@ class StripeGoods:
         self, slug: str, *, product: str, terms: PriceTerms, welcome: Welcome, replaces: str, key: str
     ) -> str:
         """Make a price that takes over the name `slug` from whichever price has it; return its id."""
+        said = {**_sold_once(terms), **_said(welcome), "replaces": replaces}
+        wish: PriceCreateParams = {
+            "product": product,
+            "currency": terms.currency,
+            "unit_amount": terms.amount,
+            "lookup_key": slug,
+            "transfer_lookup_key": True,
+            "metadata": {word: value for word, value in said.items() if value},
+        }
+        if terms.interval:
+            wish["recurring"] = {"interval": terms.interval, "interval_count": terms.interval_count}
         with translated():
-            made = self._v1.prices.create(
-                {
-                    "product": product,
-                    "currency": terms.currency,
-                    "unit_amount": terms.amount,
-                    "recurring": {"interval": terms.interval, "interval_count": terms.interval_count},
-                    "lookup_key": slug,
-                    "transfer_lookup_key": True,
-                    "metadata": {
-                        word: value
-                        for word, value in {**_said(welcome), "replaces": replaces}.items()
-                        if value
-                    },
-                },
-                {"idempotency_key": key},
-            )
-        return made.id
+            return self._v1.prices.create(wish, {"idempotency_key": key}).id
 
     def restate_welcome(self, price: str, *, welcome: Welcome, key: str) -> None:
         """Put a price on sale, with this welcome."""
@@ -240,6 +236,10 @@ class StripeGoods:
 def _metadata(fields: ProductFields) -> dict[str, str]:
     # Where a product is changed, what is set to nothing is deleted.
     return {"unlocks": ",".join(fields.unlocks), "seats": str(fields.seats or "")}
+
+
+def _sold_once(terms: PriceTerms) -> dict[str, str]:
+    return {"lasts_hours": str(terms.lasts_hours or ""), "gift_months": str(terms.gift_months or "")}
 
 
 def _said(welcome: Welcome) -> dict[str, str]:

@@ -24,6 +24,7 @@ from billing.snapshots.goods import (
     Welcome,
     code,
     coupon,
+    price,
     product,
 )
 from billing.snapshots.lines import LineSnapshot, Rate, line, price_of, rate
@@ -39,10 +40,11 @@ from billing.snapshots.parsing import (
     payment,
     payment_intent_of,
     preview,
-    price,
     subscription,
 )
 from billing.snapshots.values import (
+    LONGEST_GIFT,
+    LONGEST_PASS,
     OVER,
     OVERDUE,
     OWED,
@@ -63,6 +65,8 @@ from billing.snapshots.values import (
 )
 
 __all__ = [
+    "LONGEST_GIFT",
+    "LONGEST_PASS",
     "OVER",
     "OVERDUE",
     "OWED",

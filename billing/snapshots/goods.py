@@ -8,7 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from billing.snapshots.parsing import id_of, moment, seats_of, words_of
+from billing.snapshots.parsing import count_of, days_of, id_of, moment, seats_of, words_of
+from billing.snapshots.values import LONGEST_GIFT, LONGEST_PASS, PriceSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,17 @@ class ProductFields:
 
 @dataclass(frozen=True, slots=True)
 class PriceTerms:
-    """What a price is; at Stripe none of it ever changes."""
+    """What a price is; none of it ever changes. It recurs, or is paid once: for so many hours, or as a gift of months.
+
+    Hours and months are metadata, which Stripe would change; we make another price, and nobody at Checkout gets less.
+    """
 
     amount: int
     currency: str
-    interval: str
+    interval: str = ""
     interval_count: int = 1
+    lasts_hours: int = 0
+    gift_months: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,48 @@ def product(data: Mapping[str, Any]) -> ProductSnapshot:
             seats=seats_of(metadata.get("seats")),
         ),
     )
+
+
+def price(data: Mapping[str, Any]) -> PriceSnapshot:
+    """Read a price whose product is expanded; a product given as a bare id, or deleted, unlocks nothing."""
+    recurring = data.get("recurring") or {}
+    product = data["product"] if isinstance(data["product"], Mapping) else {"id": data["product"]}
+    metadata = product.get("metadata") or {}
+    own = data.get("metadata") or {}
+    hours, months = (0, 0) if recurring else _sold_once(own, metadata)
+    return PriceSnapshot(
+        id=data["id"],
+        slug=data.get("lookup_key") or "",
+        active=bool(data.get("active")),
+        unit_amount=data.get("unit_amount"),
+        currency=data["currency"],
+        interval=recurring.get("interval") or "",
+        interval_count=recurring.get("interval_count") or 1,
+        trial_days=days_of(own.get("trial_days")) or recurring.get("trial_period_days") or 0,
+        trial_needs_card=own.get("trial_card") != "if_needed",
+        intro=own.get("intro") or "",
+        replaces=own.get("replaces") or "",
+        product=product["id"],
+        product_name=product.get("name") or "",
+        product_description=product.get("description") or "",
+        product_active=bool(product.get("active")),
+        unlocks=words_of(metadata.get("unlocks")),
+        livemode=bool(data.get("livemode")),
+        tax_behavior=data.get("tax_behavior") or "",
+        seats=seats_of(metadata.get("seats")),
+        lasts_hours=hours,
+        gift_months=months,
+    )
+
+
+def _sold_once(*said: Mapping[str, Any]) -> tuple[int, int]:
+    """Return the hours of a pass, or the months of a gift, by the first that says either; both mean a pass."""
+    for metadata in said:
+        hours = count_of(metadata.get("lasts_hours"), most=LONGEST_PASS)
+        months = count_of(metadata.get("gift_months"), most=LONGEST_GIFT)
+        if hours or months:
+            return hours, 0 if hours else months
+    return 0, 0
 
 
 def coupon(data: Mapping[str, Any]) -> CouponSnapshot:

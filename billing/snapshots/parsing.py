@@ -13,6 +13,8 @@ from typing import Any
 
 from billing.snapshots.lines import LineSnapshot
 from billing.snapshots.values import (
+    LONGEST_GIFT,
+    LONGEST_PASS,
     CardSnapshot,
     CheckoutSnapshot,
     CustomerSnapshot,
@@ -22,7 +24,6 @@ from billing.snapshots.values import (
     ItemSnapshot,
     PaymentSnapshot,
     PreviewSnapshot,
-    PriceSnapshot,
     Status,
     SubscriptionSnapshot,
 )
@@ -202,40 +203,6 @@ def card(data: Mapping[str, Any]) -> CardSnapshot:
     )
 
 
-def price(data: Mapping[str, Any]) -> PriceSnapshot:
-    """Read a price whose product is expanded; a product given as a bare id, or deleted, unlocks nothing."""
-    recurring = data.get("recurring") or {}
-    product = data["product"] if isinstance(data["product"], Mapping) else {"id": data["product"]}
-    metadata = product.get("metadata") or {}
-    own = data.get("metadata") or {}
-    sold_once = {} if recurring else {**metadata, **own}
-    return PriceSnapshot(
-        id=data["id"],
-        slug=data.get("lookup_key") or "",
-        active=bool(data.get("active")),
-        unit_amount=data.get("unit_amount"),
-        currency=data["currency"],
-        interval=recurring.get("interval") or "",
-        interval_count=recurring.get("interval_count") or 1,
-        trial_days=_days(own.get("trial_days")) or recurring.get("trial_period_days") or 0,
-        trial_needs_card=own.get("trial_card") != "if_needed",
-        intro=own.get("intro") or "",
-        replaces=own.get("replaces") or "",
-        product=product["id"],
-        product_name=product.get("name") or "",
-        product_description=product.get("description") or "",
-        product_active=bool(product.get("active")),
-        unlocks=words_of(metadata.get("unlocks")),
-        livemode=bool(data.get("livemode")),
-        tax_behavior=data.get("tax_behavior") or "",
-        seats=seats_of(metadata.get("seats")),
-        lasts_hours=_count(sold_once.get("lasts_hours")),
-        gift_months=0
-        if _count(sold_once.get("lasts_hours"))
-        else _count(sold_once.get("gift_months"), most=120),
-    )
-
-
 def payment(data: Mapping[str, Any]) -> PaymentSnapshot:
     """Read a payment intent whose latest charge is expanded; what was promised for it is in our metadata."""
     promise = data.get("metadata") or {}
@@ -254,8 +221,8 @@ def payment(data: Mapping[str, Any]) -> PaymentSnapshot:
         purpose=promise.get("purpose") or "",
         price=promise.get("price") or "",
         unlocks=words_of(promise.get("unlocks")),
-        lasts_hours=_count(promise.get("lasts_hours")),
-        gift_months=_count(promise.get("gift_months"), most=120),
+        lasts_hours=count_of(promise.get("lasts_hours"), most=LONGEST_PASS),
+        gift_months=count_of(promise.get("gift_months"), most=LONGEST_GIFT),
         present=promise.get("present") or "",
         redeemed_by=promise.get("redeemed_by") or "",
         redeemed_at=_noted(promise.get("redeemed_at")),
@@ -372,7 +339,8 @@ def _word(value: object) -> str:
     return value if isinstance(value, str) and _WORD.fullmatch(value) else ""
 
 
-def _days(text: str | None) -> int:
+def days_of(text: str | None) -> int:
+    """Read a number of days that somebody typed into metadata; what is none is 0."""
     return int(text) if text and _DAYS.fullmatch(text) else 0
 
 
@@ -393,7 +361,7 @@ def _noted(word: object) -> datetime | None:
     return moment(int(word)) if isinstance(word, str) and re.fullmatch(r"[0-9]{10}", word) else None
 
 
-def _count(word: object, *, most: int = 24 * 366) -> int:
+def count_of(word: object, *, most: int) -> int:
     """Read a number that somebody typed into metadata; what is none, or makes no sense, is 0."""
     number = int(word) if isinstance(word, str) and re.fullmatch(r"[0-9]{1,5}", word) else 0
     return number if number <= most else 0

@@ -10,6 +10,10 @@ from enum import StrEnum
 from billing.snapshots.charges import ChargeSnapshot, DisputeSnapshot, RefundSnapshot
 from billing.snapshots.lines import LineSnapshot
 
+# What is paid once is for at most so many hours, or months; a higher number is taken for a slip.
+LONGEST_PASS = 24 * 366
+LONGEST_GIFT = 120
+
 
 class Status(StrEnum):
     """A subscription's status; `UNKNOWN` stands for a word that this version of the API does not have."""
@@ -291,6 +295,11 @@ class PriceSnapshot:
     replaces: str = ""  # the price whose name this one took over
     lasts_hours: int = 0  # a day pass: from the metadata of the price, else of the product
     gift_months: int = 0  # a gift subscription: the same
+
+    @property
+    def is_sold(self) -> bool:
+        """Tell whether we know how to sell it: by an interval, or once, with a word on how long it is for."""
+        return bool(self.interval or self.lasts_hours or self.gift_months)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from billing import (
     invoices,
     offers,
     oneoff,
+    overlaps,
     pausing,
     redeeming,
     subscribing,
@@ -35,6 +36,7 @@ from billing.serializers import (
     CancelRequestSerializer,
     CardRequestSerializer,
     CheckoutRequestSerializer,
+    CheckoutSerializer,
     InvoicesSerializer,
     PlansSerializer,
     RedeemRequestSerializer,
@@ -76,8 +78,9 @@ class PlansView(APIView):
         """Answer with the plans and passes on sale, cheapest price first."""
         product = request.query_params.get("product")
         currency = request.query_params.get("currency", "").lower()
+        reader = request.user if isinstance(request.user, User) else None
         found = offers.to(
-            request.user if isinstance(request.user, User) else None,
+            reader,
             product=product,
             currency=currency,
             languages=request.META.get("HTTP_ACCEPT_LANGUAGE", ""),
@@ -87,12 +90,14 @@ class PlansView(APIView):
             raise ValidationError(
                 {"currency": [_("Not offered. There are: %(listed)s.") % {"listed": listed}]}
             )
+        sold_once = oneoff.passes(product=product, currency=found.currency)
         sale = {
             "plans": found.plans,
             "currency": found.currency,
             "currencies": found.currencies,
-            "passes": oneoff.passes(product=product, currency=found.currency),
+            "passes": sold_once,
             "gifts": oneoff.presents(product=product, currency=found.currency),
+            "overlaps": overlaps.of_sale(reader, found.plans, sold_once, now=clock.now()),
         }
         return Response(PlansSerializer(sale).data)
 
@@ -105,23 +110,28 @@ class CheckoutView(APIView):
     @extend_schema(
         operation_id="checkout_create",
         summary="Start Checkout",
-        description="Asked again, or in parallel, it answers with the one open Checkout of this reader.",
+        description=(
+            "Asked again, or in parallel, it answers with the one open Checkout of this reader. `overlaps` say what "
+            "opens the same to them already, and until when: tell them before you send them on."
+        ),
         request=CheckoutRequestSerializer,
-        responses={201: AddressSerializer, 400: _NOT_TO_BE_HAD, 409: _REFUSED},
+        responses={201: CheckoutSerializer, 400: _NOT_TO_BE_HAD, 409: _REFUSED},
     )
     def post(self, request: Request) -> Response:
         """Open Checkout for a price."""
         wish = asked.body(CheckoutRequestSerializer, request)
+        reader, now = asked.reader(request), clock.now()
         checkout = subscribing.start(
-            asked.reader(request),
+            reader,
             price=wish["price"],
             quantity=wish["quantity"],
             return_url=wish["return_url"],
-            code=typed.code(request, wish.get("code", ""), reader=asked.reader(request)),
+            code=typed.code(request, wish.get("code", ""), reader=reader),
             gateway=gateway.default(),
-            now=clock.now(),
+            now=now,
         )
-        return Response(AddressSerializer({"url": checkout.url}).data, status=status.HTTP_201_CREATED)
+        answer = {"url": checkout.url, "overlaps": overlaps.of(reader, checkout.products, now=now)}
+        return Response(CheckoutSerializer(answer).data, status=status.HTTP_201_CREATED)
 
 
 class SubscriptionView(APIView):

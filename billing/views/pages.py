@@ -30,6 +30,7 @@ from billing import (
     offers,
     oneoff,
     outlook,
+    overlaps,
     pausing,
     returning,
     rosters,
@@ -98,14 +99,16 @@ def subscribe(request: HttpRequest) -> HttpResponse:
     found = _offers(request, product=product, code=code)
     if code is not None and not any(price.code for offer in found.plans for price in offer.prices):
         problem = problem or _("This code is not for these subscriptions.")
+    sold_once = oneoff.passes(product=product, currency=found.currency)
     context = {
         "state": outlook.of(reader, now=clock.now()),
+        "overlaps": overlaps.of_sale(reader, found.plans, sold_once, now=clock.now()),
         "plans": found.plans,
         "currency": found.currency,
         "currencies": found.currencies if len(found.currencies) > 1 else (),
         "code": request.GET.get("code", "")[:60],
         "code_problem": problem,
-        "passes": oneoff.passes(product=product, currency=found.currency),
+        "passes": sold_once,
         "gifts": oneoff.presents(),
         "product": product or "",
         "return_url": attempt.return_url if attempt else ways.return_url(request),

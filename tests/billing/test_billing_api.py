@@ -71,6 +71,7 @@ class TestPlans:
             "currencies": [],
             "passes": [],
             "gifts": [],
+            "overlaps": [],
         }
 
     def test_no_id_of_stripe_is_told(self, client: Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -59,6 +60,16 @@ def reads(reader: User, market: Market) -> bool:
     is_held = bool(holdings.of(reader, now=market.now))
     assert bool(entitlements.snapshot(reader, now=market.now)) is is_held
     return is_held
+
+
+def mails() -> dict[str, list[str]]:
+    """Return the states of the mails about gifts, by kind."""
+    found: dict[str, list[str]] = {}
+    for kind, state in (
+        Mail.objects.filter(kind__startswith="present_").order_by("pk").values_list("kind", "state")
+    ):
+        found.setdefault(kind, []).append(state)
+    return found
 
 
 class TestStaff:
@@ -190,6 +201,49 @@ class TestNotRedeemed:
         hear(counter)
         assert Present.objects.get().dispute == ""
         assert redeem(counter, present, reader).redeemed_by == reader
+
+    def test_won_the_recipient_is_told_after_all_and_once(self, counter: Market) -> None:
+        bought(counter, recipient_email="niece@example.org")
+        tasks.look_after_presents()
+        assert mails() == {"present_bought": ["queued"], "present_for_you": ["queued"]}
+        dispute = contest(counter)
+        hear(counter)
+        tasks.look_after_presents()
+        assert mails() == {}
+        decide(counter, dispute, "winning")
+        for _ in range(2):
+            hear(counter)
+            look(counter)
+            tasks.look_after_presents()
+        assert mails() == {"present_bought": ["queued"], "present_for_you": ["queued"]}
+
+    @pytest.mark.parametrize("leased_for", [None, timedelta(minutes=2)])
+    def test_who_was_told_is_not_told_again(self, counter: Market, leased_for: timedelta | None) -> None:
+        """A mail that has gone, or that a worker has in hand, has told them."""
+        bought(counter, recipient_email="niece@example.org")
+        tasks.look_after_presents()
+        if leased_for:
+            Mail.objects.update(leased_until=counter.now + leased_for)
+        else:
+            Mail.objects.update(state="sent")
+        before = Present.objects.get().told_at
+        dispute = contest(counter)
+        hear(counter)
+        decide(counter, dispute, "winning")
+        hear(counter)
+        tasks.look_after_presents()
+        assert Mail.objects.filter(kind="present_for_you").count() == 1
+        assert Present.objects.get().told_at == before
+
+    def test_lost_nobody_is_told(self, counter: Market) -> None:
+        bought(counter, recipient_email="niece@example.org")
+        tasks.look_after_presents()
+        dispute = contest(counter)
+        hear(counter)
+        decide(counter, dispute, "losing")
+        hear(counter)
+        tasks.look_after_presents()
+        assert mails() == {}
 
     def test_an_inquiry_leaves_it_good(self, counter: Market, reader: User) -> None:
         present = bought(counter)
