@@ -34,6 +34,7 @@ class _Agreement(Scene):
         self.look()
         self.sign_in()
         self.body: dict[str, Any] = self.wish()
+        self.then: list[dict[str, Any]] = []  # what else is agreed to afterwards
 
     def wish(self) -> dict[str, Any]:
         """Return what is clicked."""
@@ -120,14 +121,14 @@ class OtherChange(Change):
         if self.is_told:
             assert self.tell(self.news)
             process_events(self.received())
-        self.other = self.shown(self.asks, price="premium_yearly")
-        self.reader.click(self.asks, **self.other)
+        self.then = [self.shown(self.asks, price="premium_yearly")]
+        self.reader.click(self.asks, **self.then[0])
 
     def is_done(self) -> bool:
         return self.price_at_stripe == self.theirs.prices["premium_yearly"]
 
     def expected(self) -> Iterable[int]:
-        return (*super().expected(), self.other["amount"] if hasattr(self, "other") else 0)
+        return (*super().expected(), *(wish["amount"] for wish in self.then))
 
 
 class Pause(_Agreement):
@@ -212,11 +213,11 @@ class Restart(Unpause):
 
     def again(self) -> None:
         super().again()
-        self.then = self.shown("subscription/change", price="premium_yearly")
-        self.reader.click("subscription/change", **self.then)
+        self.then = [self.shown("subscription/change", price="premium_yearly")]
+        self.reader.click("subscription/change", **self.then[0])
 
     def expected(self) -> Iterable[int]:
-        return (*super().expected(), self.then["amount"] if hasattr(self, "then") else 0)
+        return (*super().expected(), *(wish["amount"] for wish in self.then))
 
 
 class ComeBack(_Agreement):

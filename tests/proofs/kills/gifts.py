@@ -19,7 +19,6 @@ from tests.proofs.ledger import ours
 from tests.proofs.ledger.theirs import Obj
 
 _GATEWAY = "billing.gateway.account:StripeGateway"
-_COMMIT = "django.db.backends.base.base:BaseDatabaseWrapper._commit"
 
 
 class Giving(Scene):

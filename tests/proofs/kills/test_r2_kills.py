@@ -81,7 +81,7 @@ def run(stack: Stack, *, number: int, seed: int) -> dict[str, Any]:
         done = subprocess.run(
             [sys.executable, "-c", program],
             cwd=ROOT, env={**stack.environment, "DJANGO_SETTINGS_MODULE": "config.settings"},
-            capture_output=True, text=True, timeout=1800, check=False,
+            capture_output=True, text=True, timeout=3600, check=False,
         )  # fmt: skip
     finally:
         stack.stop()
