@@ -169,3 +169,12 @@ def test_promotion_codes_are_counted_by_reader_and_by_place() -> None:
     assert all(limits.may_try_promotion(here, reader=f"rdr_{number % 5}") for number in range(100))
     assert not limits.may_try_promotion(here, reader="rdr_another")
     assert limits.may_try_promotion(elsewhere, reader="rdr_another")
+
+
+def test_gift_codes_are_counted_by_place_too() -> None:
+    here, elsewhere = (
+        RequestFactory().get("/", REMOTE_ADDR=address) for address in ("192.0.2.7", "198.51.100.7")
+    )
+    assert all(limits.may_type_gift_code(here, reader=f"rdr_{number % 5}") for number in range(30))
+    assert not limits.may_type_gift_code(here, reader="rdr_another")
+    assert limits.may_type_gift_code(elsewhere, reader="rdr_another")

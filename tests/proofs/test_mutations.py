@@ -6,7 +6,8 @@ import ast
 
 import pytest
 
-from tests.proofs.mutations import MUTATIONS, ROOT, Mutation, without
+from tests.proofs.guards.mutation import Mutation
+from tests.proofs.mutations import MUTATIONS, ROOT, without
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: one.guard)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar
+
+from django.db.models import QuerySet
 
 from accounts import clock
 from accounts.models import Mail
@@ -33,6 +36,9 @@ class Scene:
     points: ClassVar[tuple[Point, ...]] = ()
     mails: ClassVar[tuple[str, ...]] = ("welcome",)
     subscribes: ClassVar[bool] = True  # whether they have an open subscription in the end
+    subscriptions: ClassVar[int] = 1  # how many they ever had at Stripe
+    is_customer: ClassVar[bool] = True  # whether Stripe knows them in the end
+    pays_once: ClassVar[int] = 0  # how much they paid beside their invoices
     may_repeat_mails: ClassVar[bool] = False
     gives_back: ClassVar[int] = 0  # how much of what they paid they have back in the end
 
@@ -50,16 +56,28 @@ class Scene:
     def again(self) -> None:
         """Do what is done about it from outside; the workers come afterwards."""
 
+    def amiss(self) -> Iterable[str]:
+        """Name what else is not as it should be in the end, told from Stripe's objects."""
+        return ()
+
+    def besides(self) -> Callable[[str, float], bool]:
+        """Ask Stripe; return whether something else than a subscription of theirs opens a product at a moment."""
+        return lambda _product, _moment: False
+
+    def letters(self) -> QuerySet[Mail]:
+        """Return the mails that this story is about."""
+        return Mail.objects.filter(reader=self.account)
+
     def die(self) -> None:
         """Do the step in a process that is killed at the point."""
         self.deaths.append(kills.kill_at(self.point, self.step))
 
     # What scenes are made of
 
-    def buy_at_stripe(self) -> None:
+    def buy_at_stripe(self, price: str = "premium_monthly", **more: str | int) -> None:
         """Be a customer whom we know, with a subscription that we do not know yet."""
         self.stripe_id = self.theirs.customer(reader=self.account.public_id, email=self.account.email)
-        self.theirs.subscribe(self.stripe_id)
+        self.bought = str(self.theirs.subscribe(self.stripe_id, price=price, **more)["id"])
         self.customer = ours.known_customer(self.account, self.stripe_id)
 
     def fail_at_stripe(self) -> None:
@@ -75,15 +93,22 @@ class Scene:
         """Let us know how things are at Stripe, and send the mails that follow."""
         Customer.objects.filter(pk=self.customer.pk).update(sync_requested=1)
         sync_customers([self.customer.pk])
-        deliver_mails(list(Mail.objects.filter(reader=self.account).values_list("pk", flat=True)))
+        self.deliver()
+
+    def deliver(self) -> None:
+        """Send the mails of this story."""
+        deliver_mails(list(self.letters().values_list("pk", flat=True)))
 
     def sign_in(self) -> None:
         """Take a browser."""
         self.reader = ours.Reader(self.account)
 
-    def tell(self, kind: str, *, stripe_id: str = "") -> bool:
-        """Let Stripe deliver its last event of a kind about this reader; False where there is none."""
-        event = self.theirs.event(kind, customer=stripe_id or self.stripe_id)
+    def tell(self, kind: str, *, stripe_id: str = "", about: str = "") -> bool:
+        """Let Stripe deliver its last event of a kind about this reader, or one object; False where there is none."""
+        if about:
+            event = self.theirs.event_about(about, kind=kind)
+        else:
+            event = self.theirs.event(kind, customer=stripe_id or self.stripe_id)
         if event is None:
             return False
         ours.deliver(event)
@@ -97,4 +122,4 @@ class Scene:
 
     def told(self) -> Counter[str]:
         """Return what this reader was told, by kind."""
-        return Counter(Mail.objects.filter(reader=self.account).values_list("kind", flat=True))
+        return Counter(self.letters().values_list("kind", flat=True))

@@ -14,8 +14,12 @@ from accounts.tasks import deliver_mails
 from billing.models import Customer
 from billing.tasks import process_events, sweep_boundaries
 from tests.proofs.kills import kills
+from tests.proofs.kills.agreeing import Change, ComeBack, OtherChange, Pause, Restart, Unpause
+from tests.proofs.kills.gifts import Given, Giving, HeardOfGift, Redeeming, SentGift, TakenBack
 from tests.proofs.kills.giving_back import Refund
 from tests.proofs.kills.kills import after, before, point
+from tests.proofs.kills.passes import HeardOfPass, Pass, PassPaid
+from tests.proofs.kills.places import EndOfGroup, Inviting, Joining, Leaving
 from tests.proofs.kills.scene import Scene
 from tests.proofs.ledger import ours
 from tests.proofs.ledger.theirs import Obj
@@ -334,4 +338,7 @@ class Leftover(End):
 SCENES: tuple[type[Scene], ...] = (
     *(Delivery, Look, Sending, Sent, Purchase, Return, NoReturn),
     *(CardForm, Card, HeardOfCard, Cancel, End, Leftover, Refund),
+    *(Change, OtherChange, Pause, Unpause, Restart, ComeBack),
+    *(Pass, PassPaid, HeardOfPass, Giving, Given, HeardOfGift, SentGift, Redeeming, TakenBack),
+    *(Inviting, Joining, Leaving, EndOfGroup),
 )

@@ -48,12 +48,12 @@ def test_r2_every_kill_leaves_nothing_lost_and_nothing_done_twice(
         f"{repeated} mails sent twice (at {deaths['mail: sent but not marked']} x sent but not marked), "
         f"{sum(figures['acknowledged'] for figures in found)} acknowledged events, "
         f"{sum(figures['seconds'] for figures in found):.0f} s in {SHARDS} shards",
-        target=f"0 lost, 0 doubled, >= 20 points x {ROUNDS}",
+        target=f"0 lost, 0 doubled, >= 100 points x {ROUNDS}",
     )
     assert not not_killed, not_killed
     assert not lost, f"seed {seed}\n" + "\n".join(lost)
     assert not doubled, f"seed {seed}\n" + "\n".join(doubled)
-    assert len(deaths) >= 20
+    assert len(deaths) >= 100
     assert min(deaths.values()) >= ROUNDS
     # Where sent cannot be told from not sent, a mail goes out again; if it did not, another might never.
     assert repeated == deaths["mail: sent but not marked"]
@@ -81,7 +81,7 @@ def run(stack: Stack, *, number: int, seed: int) -> dict[str, Any]:
         done = subprocess.run(
             [sys.executable, "-c", program],
             cwd=ROOT, env={**stack.environment, "DJANGO_SETTINGS_MODULE": "config.settings"},
-            capture_output=True, text=True, timeout=1800, check=False,
+            capture_output=True, text=True, timeout=3600, check=False,
         )  # fmt: skip
     finally:
         stack.stop()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -51,7 +51,12 @@ class Reader:
         """Send a form to the API; return the status of the answer."""
         return self._post(path, body).status_code
 
-    def click(self, path: str, **body: str) -> Obj:
+    def drop(self, path: str) -> int:
+        """Give something up by the API; return the status of the answer."""
+        _SERVICE.cookies = self._cookies
+        return int(_SERVICE.delete(f"/api/v1/{path}").status_code)
+
+    def click(self, path: str, **body: str | int | bool) -> Obj:
         """Send a form to the API; return what it answered."""
         answer = self._post(path, body)
         assert answer.status_code in {200, 201}, f"{path}: {answer.status_code} {answer.content!r}"
@@ -74,7 +79,7 @@ class Reader:
         assert answer.status_code in {302, 303}, f"{address}: {answer.status_code}"
         return str(answer.headers["Location"])
 
-    def _post(self, path: str, body: dict[str, str]) -> Any:
+    def _post(self, path: str, body: Mapping[str, str | int | bool]) -> Any:
         _SERVICE.cookies = self._cookies
         return _SERVICE.post(f"/api/v1/{path}", body, content_type="application/json")
 

@@ -21,15 +21,16 @@ class Theirs:
     base: str
     key: str
     prices: dict[str, str] = field(default_factory=dict)  # by our name for them
+    unlocked: dict[str, str] = field(
+        default_factory=dict
+    )  # what each price opens: one product in all of these
 
     def learn_prices(self) -> None:
         """Ask what is on sale."""
-        self.prices = {row["lookup_key"]: row["id"] for row in self.listed("prices") if row["lookup_key"]}
-
-    @property
-    def unlocked(self) -> dict[str, str]:
-        """What each price opens: the demo's two plans are named for it."""
-        return {price: slug.partition("_")[0] for slug, price in self.prices.items()}
+        rows = [row for row in self.listed("prices") if row["lookup_key"]]
+        opens = {row["id"]: row["metadata"]["unlocks"] for row in self.listed("products")}
+        self.prices = {row["lookup_key"]: row["id"] for row in rows}
+        self.unlocked = {row["id"]: opens[row["product"]] for row in rows}
 
     def make(self, path: str, **form: str | int) -> Obj:
         """Create or change something, as the dashboard or the hosted pages do."""
@@ -72,6 +73,16 @@ class Theirs:
         """Return the last event of a kind about a customer."""
         newest_first = self.listed("events", page_size=10, type=kind)
         return next((row for row in newest_first if row["data"]["object"]["customer"] == customer), None)
+
+    def event_about(self, object_id: str, *, kind: str) -> Obj | None:
+        """Return the last event of a kind about one object."""
+        newest_first = self.listed("events", page_size=10, type=kind)
+        return next((row for row in newest_first if row["data"]["object"]["id"] == object_id), None)
+
+    def end(self, subscription: str) -> None:
+        """End a subscription at once, as the dashboard does."""
+        address = self._at(f"subscriptions/{subscription}")
+        self._answer(requests.delete(address, headers=self._headers, timeout=30))
 
     def pass_time(self, **span: float) -> None:
         """Let time pass, for both sides."""

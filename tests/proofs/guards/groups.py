@@ -1,0 +1,122 @@
+"""Guards of groups and families: places, invitations, and by whose subscription they read."""
+
+from __future__ import annotations
+
+from tests.proofs.guards.mutation import Mutation
+
+GROUPS: tuple[Mutation, ...] = (
+    Mutation(
+        "the last seat is given once",
+        "billing/groups.py",
+        '        Customer.objects.select_for_update(of=("self",)).get(pk=subscription.customer_id)\n'
+        "        seats.lock(_owner(subscription), *newcomers)\n",
+        "",
+        "races/test_r8_groups.py",
+        "last_seat",
+        is_on_postgres=True,
+    ),
+    Mutation(
+        "invitations take seats",
+        "billing/groups.py",
+        "and not free(group, now=now):",
+        "and False:",
+        "../billing/test_groups.py",
+        "invitations_take_seats or last_seat",
+    ),
+    Mutation(
+        "a group that shrank takes nobody in",
+        "billing/groups.py",
+        "    if members.count() >= seats.capacity(group) - 1:",
+        "    if False:",
+        "../billing/test_groups.py",
+        "shrunk",
+    ),
+    Mutation(
+        "an invitation is used once",
+        "billing/groups.py",
+        "        if seat.member_id is not None or seat.subscription_id != group.pk:",
+        "        if seat.subscription_id != group.pk:",
+        "../billing/test_groups.py",
+        "used_once",
+    ),
+    Mutation(
+        "an invitation runs out",
+        "billing/groups.py",
+        "    if seat.member_id is None and seat.expires_at <= now:",
+        "    if False:",
+        "../billing/test_groups.py",
+        "run_out",
+    ),
+    Mutation(
+        "an invitation withdrawn opens nothing",
+        "billing/groups.py",
+        "seat is None or seat.ended_at is not None or not",
+        "seat is None or not",
+        "../billing/test_groups.py",
+        "run_out_or_withdrawn",
+    ),
+    Mutation(
+        "of an invitation a hash is kept only",
+        "billing/invitations.py",
+        "    return hashlib.sha256(token.encode()).hexdigest()",
+        "    return token",
+        "../billing/test_groups.py",
+        "kept_nowhere",
+    ),
+    Mutation(
+        "seats do not outlive the owner's subscription",
+        "billing/sync.py",
+        "        seats.restate(ours.reader, now=now)\n",
+        "",
+        "../billing/test_groups.py",
+        "cancelling_ends or grace_and_then",
+    ),
+    Mutation(
+        "whoever leaves reads by it no more",
+        "billing/groups.py",
+        "        seats.give_back(current, now=now)\n",
+        "",
+        "../billing/test_groups.py",
+        "leaving",
+    ),
+    Mutation(
+        "more members than seats wait",
+        "billing/seats.py",
+        "given if rank < room else ()",
+        "given",
+        "../billing/test_groups.py",
+        "newest_wait",
+    ),
+    Mutation(
+        "a place is taken back by the owner of its group",
+        "billing/groups.py",
+        "    own = Seat.objects.filter(subscription__customer__reader=owner)\n    _end",
+        "    own = Seat.objects.all()\n    _end",
+        "../billing/test_groups.py",
+        "seats_of_others",
+    ),
+    Mutation(
+        "a place is given up by whoever holds it",
+        "billing/groups.py",
+        "_end(Seat.objects.filter(member=reader), seat",
+        "_end(Seat.objects.all(), seat",
+        "../billing/test_groups.py",
+        "seats_of_others",
+    ),
+    Mutation(
+        "an owner cannot flood mailboxes",
+        "billing/invitations.py",
+        "    return sent.count() < max(_AT_LEAST, 2 * capacity)",
+        "    return True",
+        "../billing/test_groups.py",
+        "flood",
+    ),
+    Mutation(
+        "an invitation that was withdrawn is not sent",
+        "billing/groups.py",
+        "        invitations.take_back(current, owner=_owner(group))\n",
+        "",
+        "../billing/test_groups.py",
+        "withdrawn",
+    ),
+)
