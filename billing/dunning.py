@@ -6,26 +6,20 @@ mirror alone; the outbox keeps one mail per key for ever, so calling again tells
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.template.loader import render_to_string
-from django.utils import translation
 
 from accounts import emails
 from accounts.models import Mail, User
-from billing import card_faces, fixing, links, money, outlook
+from billing import card_faces, fixing, letters, links, money, months, outlook
 from billing.models import Customer, Invoice, PaymentMethod, Subscription
 from billing.snapshots import Status
 from billing.steps import Step
-
-logger = logging.getLogger(__name__)
 
 # After an outage, or for accounts taken over from elsewhere: what happened longer ago is no news.
 _NEWS = timedelta(days=3)
@@ -266,8 +260,7 @@ def _expiry(card: PaymentMethod) -> datetime | None:
     """Return the first moment at which a card is no longer good: the end of the month printed on it."""
     if card.exp_month is None or card.exp_year is None:
         return None
-    year, month = divmod(card.exp_year * 12 + card.exp_month, 12)
-    return datetime(year, month + 1, 1, tzinfo=UTC)
+    return months.later(datetime(card.exp_year, card.exp_month, 1, tzinfo=UTC), 1)
 
 
 def _is_news(moment: datetime | None, *, now: datetime) -> bool:
@@ -287,29 +280,15 @@ def _queue_new(reader: User, notices: list[_Notice], *, now: datetime) -> None:
 
 
 def _queue(reader: User, notice: _Notice, *, now: datetime) -> None:
-    try:
-        with transaction.atomic(), translation.override(reader.language or settings.LANGUAGE_CODE):
-            subject, text, html = _render(reader, notice, now=now)
-            emails.queue(
-                kind=notice.kind,
-                dedup_key=notice.key,
-                to=reader.email,
-                subject=subject,
-                text=text,
-                html=html,
-                reader=reader,
-                now=now,
-            )
-    except Exception:
-        # Whatever is wrong with a mail, it must not undo the state it tells of; the next look tries again.
-        logger.exception("The mail %s could not be written.", notice.key)
-
-
-def _render(reader: User, notice: _Notice, *, now: datetime) -> tuple[str, str, str]:
-    context = _context(reader, notice, now=now)
-    name = f"billing/email/{notice.kind}"
-    subject = " ".join(render_to_string(f"{name}.subject.txt", context).split())
-    return subject, render_to_string(f"{name}.txt", context), render_to_string(f"{name}.html", context)
+    letters.queue(
+        reader.email,
+        kind=notice.kind,
+        about=notice.about,
+        language=reader.language,
+        reader=reader,
+        write=lambda: letters.of_templates(notice.kind, _context(reader, notice, now=now)),
+        now=now,
+    )
 
 
 def _context(reader: User, notice: _Notice, *, now: datetime) -> dict[str, object]:

@@ -1,11 +1,14 @@
-"""Mails about what is held without a subscription, and invitations to groups: two small templates each, told once.
+"""How billing's mails are queued: each once, in its reader's language, in the transaction that made it true.
 
-A mail is queued in the transaction that made it true. Whatever is wrong with a mail never undoes that.
+Whatever is wrong with a mail never undoes that. `to_reader` and `to_address` write the short ones, about what is held
+without a subscription and invitations to groups, of two small templates each; `queue` takes one written elsewhere.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +23,54 @@ from accounts.models import Mail, User
 from billing import links
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail as it is written: its subject, and its words with and without layout."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def queue(
+    to: str,
+    *,
+    kind: str,
+    about: str,
+    language: str,
+    reader: User | None,
+    write: Callable[[], Letter],
+    now: datetime,
+) -> None:
+    """Queue what `write` returns, called in that language; `about` says of what it tells. Never raises.
+
+    Where it could not be written, the next who tells of it tries again.
+    """
+    key = f"{kind}:{about}"
+    try:
+        with transaction.atomic(), translation.override(language or settings.LANGUAGE_CODE):
+            letter = write()
+            emails.queue(
+                kind=kind,
+                dedup_key=key,
+                to=to,
+                subject=letter.subject,
+                text=letter.text,
+                html=letter.html,
+                reader=reader,
+                now=now,
+            )
+    except Exception:
+        logger.exception("The mail %s could not be written.", key)
+
+
+def of_templates(kind: str, context: dict[str, object]) -> Letter:
+    """Write a mail that has templates of its own, all three."""
+    name = f"billing/email/{kind}"
+    text, html = render_to_string(f"{name}.txt", context), render_to_string(f"{name}.html", context)
+    return Letter(_subject(kind, context), text, html)
 
 
 def to_reader(reader: User, *, kind: str, about: str, now: datetime, **context: Any) -> None:
@@ -42,21 +93,11 @@ def to_address(
     """Queue a mail to somebody who need not have an account."""
     if Mail.objects.filter(dedup_key=f"{kind}:{about}").exists():
         return
-    try:
-        with transaction.atomic(), translation.override(language or settings.LANGUAGE_CODE):
-            subject, text, html = _render(kind, {"reader": reader, **_frame(), **context})
-            emails.queue(
-                kind=kind,
-                dedup_key=f"{kind}:{about}",
-                to=to,
-                subject=subject,
-                text=text,
-                html=html,
-                reader=reader,
-                now=now,
-            )
-    except Exception:
-        logger.exception("The mail %s:%s could not be written.", kind, about)
+
+    def write() -> Letter:
+        return _in_a_frame(kind, {"reader": reader, **_frame(), **context})
+
+    queue(to, kind=kind, about=about, language=language, reader=reader, write=write, now=now)
 
 
 def withdraw(kind: str, *, about: str) -> bool:
@@ -67,11 +108,14 @@ def withdraw(kind: str, *, about: str) -> bool:
     return withdrawn > 0
 
 
-def _render(kind: str, context: dict[str, Any]) -> tuple[str, str, str]:
+def _in_a_frame(kind: str, context: dict[str, Any]) -> Letter:
     whole = {"words": f"billing/email/words/{kind}.txt", **context}
-    subject = " ".join(render_to_string(f"billing/email/{kind}.subject.txt", whole).split())
     text = render_to_string("billing/email/letter.txt", whole)
-    return subject, text, render_to_string("billing/email/letter.html", whole)
+    return Letter(_subject(kind, whole), text, render_to_string("billing/email/letter.html", whole))
+
+
+def _subject(kind: str, context: dict[str, Any]) -> str:
+    return " ".join(render_to_string(f"billing/email/{kind}.subject.txt", context).split())
 
 
 def _frame() -> dict[str, Any]:

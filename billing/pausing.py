@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import calendar
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import agreements, contracts, links, obstacles, outlook, waiting, words
+from billing import agreements, contracts, links, months, obstacles, outlook, waiting, words
 from billing.agreements import Deed, Wish
 from billing.errors import CardOnFileRefused, CardRefused, NothingToDo, NotPossible
 from billing.gateway import Gateway
@@ -137,6 +136,4 @@ def _renewal(last: datetime, interval: str, count: int) -> datetime | None:
         return last + timedelta(days=_DAYS[interval] * count)
     if interval not in _MONTHS:
         return None
-    year, month = divmod(last.year * 12 + last.month - 1 + _MONTHS[interval] * count, 12)
-    day = min(last.day, calendar.monthrange(year, month + 1)[1])
-    return last.replace(year=year, month=month + 1, day=day)
+    return months.later(last, _MONTHS[interval] * count)

@@ -6,7 +6,6 @@ recipient, and ends by itself. Whether it was paid, given back or contested is l
 
 from __future__ import annotations
 
-import calendar
 import hashlib
 import json
 from dataclasses import asdict, dataclass
@@ -20,7 +19,7 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import alerts, calls, disputes, gift_codes, letters, links, oneoff, withdrawal
+from billing import alerts, calls, disputes, gift_codes, letters, links, months, oneoff, withdrawal
 from billing.errors import PresentRefused, StripeGone, StripeRefused, StripeTrouble
 from billing.gateway import Gateway
 from billing.models import Present
@@ -319,7 +318,7 @@ def _take_over(present: Present, theirs: PaymentSnapshot, *, now: datetime) -> N
         return
     present.redeemed_by = User.objects.filter(public_id=theirs.redeemed_by, is_active=True).first()
     present.redeemed_at, present.noted_at = theirs.redeemed_at, now
-    present.starts_at, present.ends_at = starts_at, months_later(starts_at, present.months)
+    present.starts_at, present.ends_at = starts_at, months.later(starts_at, present.months)
 
 
 def _end_of_validity(paid_at: datetime) -> datetime | None:
@@ -338,13 +337,6 @@ def restate(present: Present, *, now: datetime) -> None:
         if product in known and not present.withdrawn_because
     )
     entitlements.replace(present.redeemed_by, source=present.source, grants=grants, now=now)
-
-
-def months_later(moment: datetime, months: int) -> datetime:
-    """Return the same day and hour so many months later; the last day where that month is shorter."""
-    year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
-    last = calendar.monthrange(year, month + 1)[1]
-    return moment.replace(year=year, month=month + 1, day=min(moment.day, last))
 
 
 def _tell(present: Present, *, now: datetime) -> None:

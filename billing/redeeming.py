@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import calls, gift_codes, letters, outlook, presents, sync
+from billing import calls, gift_codes, letters, months, outlook, presents, sync
 from billing.errors import AlreadySubscribed, BillingError, GiftCodeRefused
 from billing.gateway import Gateway
 from billing.models import Present
@@ -91,7 +91,7 @@ def _take(present: Present, reader: User, *, now: datetime) -> bool:
         redeemed_at=now,
         redeemed_by=reader,
         starts_at=starts_at,
-        ends_at=presents.months_later(starts_at, present.months),
+        ends_at=months.later(starts_at, present.months),
     )
     return taken == 1
 

@@ -5,23 +5,17 @@
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Sum
-from django.template.loader import render_to_string
-from django.utils import translation
 from django.utils.translation import gettext as _
 
-from accounts import emails
 from accounts.models import Mail, User
-from billing import card_faces, links, money, outlook
+from billing import card_faces, letters, links, money, outlook
 from billing.models import Customer, Invoice, Refund
 
-logger = logging.getLogger(__name__)
-
+_KIND = "refunded"
 # A refund may be pending for days before it is one.
 _NEWS = timedelta(days=10)
 
@@ -60,31 +54,20 @@ def tell(customer: Customer, *, now: datetime) -> None:
         return
     fresh = customer.refunds.filter(status="succeeded", created_at__gte=now - _NEWS)
     for refund in fresh.select_related("invoice__subscription"):
-        if not Mail.objects.filter(dedup_key=_key(refund)).exists():
+        if not Mail.objects.filter(dedup_key=f"{_KIND}:{refund.stripe_id}").exists():
             _queue(reader, refund, now=now)
 
 
-def _key(refund: Refund) -> str:
-    return f"refunded:{refund.stripe_id}"
-
-
 def _queue(reader: User, refund: Refund, *, now: datetime) -> None:
-    try:
-        with transaction.atomic(), translation.override(reader.language or settings.LANGUAGE_CODE):
-            context = _context(reader, refund, now=now)
-            subject = render_to_string("billing/email/refunded.subject.txt", context)
-            emails.queue(
-                kind="refunded",
-                dedup_key=_key(refund),
-                to=reader.email,
-                subject=subject,
-                text=render_to_string("billing/email/refunded.txt", context),
-                html=render_to_string("billing/email/refunded.html", context),
-                reader=reader,
-                now=now,
-            )
-    except Exception:
-        logger.exception("The mail of refund %s could not be written.", refund.stripe_id)
+    letters.queue(
+        reader.email,
+        kind=_KIND,
+        about=refund.stripe_id,
+        language=reader.language,
+        reader=reader,
+        write=lambda: letters.of_templates(_KIND, _context(reader, refund, now=now)),
+        now=now,
+    )
 
 
 def _context(reader: User, refund: Refund, *, now: datetime) -> dict[str, object]:

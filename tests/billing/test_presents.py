@@ -253,11 +253,6 @@ class TestRedeeming:
         assert present.starts_at == reader.customers.get().subscriptions.get().period_ends_at
         assert {row["status"] for row in counter.objects("subscription")} == {"active"}
 
-    def test_months_end_on_the_last_day_where_they_are_shorter(self) -> None:
-        august = datetime(2026, 8, 31, 9, tzinfo=UTC)
-        assert presents.months_later(august, 6) == datetime(2027, 2, 28, 9, tzinfo=UTC)
-        assert presents.months_later(august, 4) == datetime(2026, 12, 31, 9, tzinfo=UTC)
-
     def test_by_default_a_code_stays_good_and_by_setting_until_the_end_of_a_year(
         self, counter: Market, reader: User, settings: Any
     ) -> None:
