@@ -17,6 +17,7 @@ from werkzeug.wrappers import Request, Response
 
 from . import (
     catalogue,
+    charges,
     checkout,
     customers,
     discounts,
@@ -45,6 +46,7 @@ _FAMILIES = (
     payment_methods,
     setup_intents,
     payments,
+    charges,
     subscriptions,
     invoices,
     refunds,

@@ -1,17 +1,17 @@
-"""Payment intents and charges: asking the bank, and writing down what it said."""
+"""Payment intents: asking the bank, and writing down what it said."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from . import cards, disputes
+from . import cards, charges, disputes
 from .cards import Answer, Decline
 from .errors import ApiError
 from .params import Params, merged_metadata
 from .payment_methods import attach_to, card_error, card_of, usable_payment_method
-from .rendering import included, listing, show
+from .rendering import show
 from .routes import PAGED, route
-from .store import Obj, Store, page, within
+from .store import Obj, page, within
 from .world import World
 
 Bank = Answer | Decline
@@ -94,7 +94,7 @@ def record(world: World, intent: Obj, method: Obj, answer: Bank) -> None:
         _record_confirmation(world, intent, method)
         return
     decline = answer if isinstance(answer, Decline) else None
-    charge = _new_charge(world, intent, method, decline)
+    charge = charges.new(world, intent, method, decline)
     intent["latest_charge"] = charge["id"]
     intent["next_action"] = None
     if decline:
@@ -148,94 +148,6 @@ def payment_error(world: World, decline: Decline, *, method: Obj | None, charge:
     return error
 
 
-def _new_charge(world: World, intent: Obj, method: Obj, decline: Decline | None) -> Obj:
-    card = method["card"]
-    amount = intent["amount"]
-    identifier = world.ids.new("ch")
-    return world.store.add(
-        {
-            "id": identifier,
-            "object": "charge",
-            "amount": amount,
-            "amount_captured": 0 if decline else amount,
-            "amount_refunded": 0,
-            "application": None,
-            "application_fee": None,
-            "application_fee_amount": None,
-            "balance_transaction": None,
-            "billing_details": dict(method["billing_details"]),
-            "calculated_statement_descriptor": "STRIPE SANDBOX",
-            "captured": decline is None,
-            "created": world.now(),
-            "currency": intent["currency"],
-            "customer": intent["customer"],
-            "description": intent["description"],
-            "disputed": False,
-            "failure_balance_transaction": None,
-            "failure_code": decline.code if decline else None,
-            "failure_message": decline.message if decline else None,
-            "fraud_details": {},
-            "livemode": False,
-            "metadata": dict(intent["metadata"]),
-            "on_behalf_of": None,
-            "outcome": _outcome(decline),
-            "paid": decline is None,
-            "payment_intent": intent["id"],
-            "payment_method": method["id"],
-            "payment_method_details": {
-                "type": "card",
-                "card": {
-                    "amount_authorized": None if decline else amount,
-                    "brand": card["brand"],
-                    "checks": dict(card["checks"]),
-                    "country": card["country"],
-                    "exp_month": card["exp_month"],
-                    "exp_year": card["exp_year"],
-                    "fingerprint": card["fingerprint"],
-                    "funding": card["funding"],
-                    "installments": None,
-                    "last4": card["last4"],
-                    "mandate": None,
-                    "network": card["brand"],
-                    "three_d_secure": None,
-                    "wallet": None,
-                },
-            },
-            "receipt_email": intent["receipt_email"],
-            "receipt_number": None,
-            "receipt_url": None if decline else f"{world.policy.public_url}/receipts/{identifier}",
-            "refunded": False,
-            "review": None,
-            "shipping": None,
-            "source": None,
-            "source_transfer": None,
-            "statement_descriptor": None,
-            "statement_descriptor_suffix": None,
-            "status": "failed" if decline else "succeeded",
-            "transfer_data": None,
-            "transfer_group": None,
-        }
-    )
-
-
-def _outcome(decline: Decline | None) -> Obj:
-    advice = None
-    if decline:
-        advice = "do_not_try_again" if decline.hard else "try_again_later"
-    return {
-        "advice_code": advice,
-        "network_advice_code": None,
-        "network_decline_code": None,
-        "network_status": "declined_by_network" if decline else "approved_by_network",
-        "reason": (decline.decline_code or decline.code) if decline else None,
-        "risk_level": "normal",
-        "seller_message": "The bank did not return any further details with this decline."
-        if decline
-        else "Payment complete.",
-        "type": "issuer_declined" if decline else "authorized",
-    }
-
-
 def payment_refused(answer: Bank | None, method: Obj | None, **extra: Any) -> ApiError:
     """Return the error for a payment that did not go through in one step."""
     if method is None:
@@ -254,12 +166,6 @@ def payment_refused(answer: Bank | None, method: Obj | None, **extra: Any) -> Ap
         code="invoice_payment_intent_requires_action",
         **extra,
     )
-
-
-@included("charge", "refunds")
-def _refunds(store: Store, charge: Obj) -> Obj:
-    rows = [refund for refund in store.all("refund") if refund["charge"] == charge["id"]]
-    return listing(rows[::-1], url=f"/v1/charges/{charge['id']}/refunds")
 
 
 def cancel_intent(world: World, intent: Obj, *, reason: str | None) -> None:
@@ -346,21 +252,6 @@ def cancel(world: World, params: Params, intent: str) -> Obj:
     return found
 
 
-def retrieve_charge(world: World, _: Params, charge: str) -> Obj:
-    return world.store.get("charge", charge)
-
-
-def list_charges(world: World, params: Params) -> Obj:
-    rows = [
-        charge
-        for charge in world.store.all("charge")
-        if params.get("customer") in {None, charge["customer"]}
-        and params.get("payment_intent") in {None, charge["payment_intent"]}
-        and within(charge["created"], params.get("created"))
-    ]
-    return page(rows, params=params, url="/v1/charges")
-
-
 ROUTES = (
     route(
         "POST /v1/payment_intents",
@@ -394,11 +285,4 @@ ROUTES = (
         schema="PaymentIntentCancelParams",
         understood="cancellation_reason",
     ),
-    route(
-        "GET /v1/charges",
-        list_charges,
-        schema="ChargeListParams",
-        understood=f"{PAGED} customer payment_intent created",
-    ),
-    route("GET /v1/charges/<charge>", retrieve_charge, schema="ChargeRetrieveParams"),
 )
