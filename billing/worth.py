@@ -66,12 +66,16 @@ def monthly(amount: int | Fraction, *, interval: str, interval_count: int) -> in
 
 
 def _first_payment(theirs: SubscriptionSnapshot, own: list[InvoiceSnapshot]) -> datetime | None:
-    """Return when a time that is no trial was first paid for: before, nobody is a subscriber."""
+    """Return when a period that is no trial was first paid for: before, nobody is a subscriber.
+
+    A change alone is no such payment: it may give credit for what nobody ever paid.
+    """
     return min(
         (
             invoice.paid_at
             for invoice in own
-            if invoice.paid_at is not None and any(_is_counted(line, theirs) for line in invoice.lines)
+            if invoice.paid_at is not None
+            and any(_is_counted(line, theirs) for line in invoice.lines if not line.is_proration)
         ),
         default=None,
     )

@@ -181,6 +181,29 @@ def test_a_voided_invoice_counts_no_longer_from_then_on(shop: Shop) -> None:
     assert told(customer) == [(0, 32, 990)]
 
 
+def test_a_change_that_gives_credit_for_what_nobody_paid_is_no_first_payment(shop: Shop) -> None:
+    customer = shop.customer()
+    card = shop.sandbox.swap_card(customer.stripe_id, card=FAILS_LATER)
+    trial: Any = {
+        "customer": customer.stripe_id, "items": [{"price": shop.prices["gold_monthly"]}],
+        "trial_period_days": 14, "default_payment_method": card,
+    }  # fmt: skip
+    subscription = shop.stripe.v1.subscriptions.create(trial).id
+    shop.sandbox.advance(seconds=16 * DAY.total_seconds())
+    (open_one,) = (row for row in shop.sandbox.world.store.all("invoice") if row["status"] == "open")
+    shop.stripe.v1.invoices.void_invoice(open_one["id"])
+    change(shop, "premium_monthly", subscription, proration_behavior="always_invoice")
+    shop.sandbox.advance(months=1)
+    shop.sync(customer)
+    assert [row["status"] for row in shop.sandbox.world.store.all("invoice")] == [
+        "paid",
+        "void",
+        "paid",
+        "open",
+    ]
+    assert told(customer) == []
+
+
 def test_looking_again_writes_nothing(shop: Shop) -> None:
     customer, _ = bought(shop)
     shop.sandbox.advance(months=2)

@@ -39,7 +39,9 @@ def read(day: date, subscriptions: Iterable[Obj], invoices: Invoices, prices: Ma
 
 def _is_first_payment(row: Obj, bill: Obj) -> bool:
     is_of_trial = row["trial_end"] is not None and bill["billing_reason"] == "subscription_create"
-    return bill["status"] == "paid" and not is_of_trial
+    # A change alone may be credit for what nobody paid; with a period it is billed, or nothing begins.
+    is_of_period = any(line["parent"]["subscription_item_details"] for line in bill["lines"]["data"])
+    return bill["status"] == "paid" and is_of_period and not is_of_trial
 
 
 def _opening(row: Obj, bills: list[Obj]) -> Obj | None:
