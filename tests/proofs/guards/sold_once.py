@@ -29,12 +29,12 @@ SOLD_ONCE: tuple[Mutation, ...] = (
         "second_one",
     ),
     Mutation(
-        "a pass given back opens nothing",
+        "a pass whose money a bank took back opens nothing",
         "billing/passes.py",
         "    if not theirs.is_paid or row.withdrawn_because or row.starts_at is None:",
         "    if not theirs.is_paid or row.starts_at is None:",
-        "../billing/test_passes.py",
-        "full_one",
+        "../billing/test_disputed_sales.py",
+        "policy_decides",
     ),
     Mutation(
         "a pass is what its payment promised",
