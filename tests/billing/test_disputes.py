@@ -9,7 +9,7 @@ import pytest
 from accounts.models import Mail, User
 from billing import alerts, inbox, leftovers, outlook, refunding, sync
 from billing.errors import RefundRefused
-from billing.models import Alert, Dispute, Invoice, StripeEvent
+from billing.models import Alert, Dispute, Invoice, RefundOrder, StripeEvent
 from billing.refunding import Wish
 from billing.snapshots import Access
 from tests.billing.market import Market
@@ -116,6 +116,20 @@ class TestDispute:
                     now=market.now,
                 )
         assert not market.objects("refund")
+
+    def test_where_we_know_of_it_stripe_is_not_asked(self, market: Market, charge: str) -> None:
+        market.sandbox.dispute(charge)
+        market.look(User.objects.get(customers__isnull=False))
+        wish = Wish(key="refund-1", amount=990, reason="asked", access=Access.KEEP, seen=0)
+        with pytest.raises(RefundRefused, match="disputed"):
+            refunding.refund(
+                Invoice.objects.get(),
+                wish=wish,
+                by=a_member_of_staff(),
+                gateway=market.gateway,
+                now=market.now,
+            )
+        assert not RefundOrder.objects.exists()
 
     def test_after_an_inquiry_it_may_be_given_back(self, market: Market, charge: str) -> None:
         market.sandbox.dispute(charge, inquiry=True)

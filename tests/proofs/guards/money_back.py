@@ -35,7 +35,7 @@ MONEY_BACK: tuple[Mutation, ...] = (
         "    term = withdrawal.cut(term, gone)\n",
         "    term = withdrawal.cut(term, None)\n",
         "../billing/test_refunding.py",
-        "withdrawn_it_ends",
+        "policy_decides",
     ),
     Mutation(
         "what reads no more is not charged again",
@@ -51,6 +51,7 @@ MONEY_BACK: tuple[Mutation, ...] = (
         "    if returns.is_contested(invoice):",
         "    if False:",
         "../billing/test_disputes.py",
+        "stripe_is_not_asked",
     ),
     Mutation(
         "a failure that is over is not told",
@@ -82,6 +83,6 @@ MONEY_BACK: tuple[Mutation, ...] = (
         "customer__deleted_at=None, customer__reader__is_active=True",
         "customer__deleted_at=None",
         "../billing/test_fix.py",
-        "ends_with_the_account",
+        "somebody_else",
     ),
 )
