@@ -5,8 +5,8 @@ from __future__ import annotations
 from billing.tasks import refresh_catalogue
 from tests.proofs.ledger.theirs import Theirs
 
-PASS, PASS_AMOUNT, PASS_HOURS = "premium_day", 250, 48
-GIFT, GIFT_AMOUNT, GIFT_MONTHS = "premium_gift", 2900, 3
+PASS, PASS_AMOUNT, PASS_HOURS = "weekend", 250, 48
+GIFT, GIFT_AMOUNT, GIFT_MONTHS = "three_months", 2900, 3
 
 
 def put_on_sale(theirs: Theirs) -> None:

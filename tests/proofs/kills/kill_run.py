@@ -21,7 +21,7 @@ from accounts import clock
 from billing.models import CheckoutAttempt, Customer, StripeEvent
 from tests.proofs.kills import goods
 from tests.proofs.kills.scene import Scene
-from tests.proofs.kills.scenes import SCENES
+from tests.proofs.kills.scenes import cast
 from tests.proofs.ledger import oracle, ours
 from tests.proofs.ledger.oracle import Truth
 from tests.proofs.ledger.theirs import Obj, Theirs
@@ -78,7 +78,7 @@ class Round:
         self._judge()
 
     def _cast(self) -> Iterable[Scene]:
-        numbered = [(scene, point) for scene in SCENES for point in scene.points]
+        numbered = [(scene, point) for scene in cast(self.number) for point in scene.points]
         for number, (scene, point) in enumerate(numbered):
             yield scene(
                 point,

@@ -335,10 +335,24 @@ class Leftover(End):
         sweep_boundaries()
 
 
-SCENES: tuple[type[Scene], ...] = (
+# What every event and every purchase goes through is played in each round, what stands on it in every fifth.
+_EACH_TIME: tuple[type[Scene], ...] = (
     *(Delivery, Look, Sending, Sent, Purchase, Return, NoReturn),
     *(CardForm, Card, HeardOfCard, Cancel, End, Leftover, Refund),
+)
+_NOW_AND_THEN: tuple[type[Scene], ...] = (
     *(Change, OtherChange, Pause, Unpause, Restart, ComeBack),
     *(Pass, PassPaid, HeardOfPass, Giving, Given, HeardOfGift, SentGift, Redeeming, TakenBack),
     *(Inviting, Joining, Leaving, EndOfGroup),
 )
+ROUNDS_APART = 5
+
+
+def cast(number: int) -> tuple[type[Scene], ...]:
+    """Return the scenes of that round."""
+    return _EACH_TIME if number % ROUNDS_APART else (*_EACH_TIME, *_NOW_AND_THEN)
+
+
+def names(number: int) -> frozenset[str]:
+    """Return the points of that round."""
+    return frozenset(point.name for scene in cast(number) for point in scene.points)
