@@ -95,8 +95,8 @@ AGREEMENTS: tuple[Mutation, ...] = (
     Mutation(
         "a pause is ended once, however often that is clicked",
         "billing/pausing.py",
-        "        shown_at=row.pause_resumes_at or row.starts_at,",
-        "        shown_at=row.starts_at.replace(microsecond=__import__('secrets').randbelow(10**6)),",
+        "        shown_at=item.period_starts_at,",
+        "        shown_at=item.period_starts_at.replace(microsecond=__import__('secrets').randbelow(10**6)),",
         "../billing/test_pausing.py",
         "double_click",
     ),
