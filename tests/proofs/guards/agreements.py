@@ -43,6 +43,7 @@ AGREEMENTS: tuple[Mutation, ...] = (
         "        deed.ask(attempt.key)",
         "        deed.ask(f\"{attempt.key}-{__import__('secrets').token_hex(4)}\")",
         "kills/test_r2_kills.py",
+        environment={"EVERY_KILL": "1"},
     ),
     Mutation(
         "what Stripe is asked for is noted before",

@@ -19,6 +19,7 @@ SOLD_ONCE: tuple[Mutation, ...] = (
         "            )\n"
         "        return gateway.start_checkout(",
         "kills/test_r2_kills.py",
+        environment={"EVERY_KILL": "1"},
     ),
     Mutation(
         "nobody pays twice for the same hours",

@@ -78,8 +78,7 @@ class Round:
         self._judge()
 
     def _cast(self) -> Iterable[Scene]:
-        numbered = [(scene, point) for scene in cast(self.number) for point in scene.points]
-        for number, (scene, point) in enumerate(numbered):
+        for number, (scene, point) in enumerate(cast(self.number, dice=self.dice)):
             yield scene(
                 point,
                 f"r{self.number}-{number}-{os.getpid()}",

@@ -196,7 +196,7 @@ class LostDay:
             "behind": behind,
             "said": {line: text for line, (text, _code) in said.items()},
             "codes": sorted({code for _text, code in said.values()}),
-            "again": again.splitlines()[-1],
+            "again": next(line for line in again.splitlines() if "subscriptions proven equal" in line),
             "unfinished": ours.unfinished(),
             "different": self._differences(),
             "buys_twice": self._buying_twice(),

@@ -46,7 +46,7 @@ def test_r13_what_a_restored_backup_forgot_is_recovered_from_stripe(
     assert not found["different"], found
     assert not found["unfinished"], found["unfinished"]
     equal, _of, every = found["again"].split()[:3]
-    assert equal == every, found["again"]
+    assert int(equal) == int(every) > 0, found["again"]
     assert not found["buys_twice"], found["buys_twice"]
     assert found["charged"] == 0
     assert found["old_mails_again"] == 0
