@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from django.utils.translation import gettext as _
+
 from billing.models import Customer, Dispute, Present
 from billing.snapshots import DisputeSnapshot, PaymentSnapshot
 
@@ -31,6 +33,13 @@ def standing(payment: PaymentSnapshot) -> Present.Contested | None:
     if any(dispute.takes_the_money for dispute in payment.disputes):
         return Present.Contested.OPEN
     return None
+
+
+def refusal() -> str:
+    """Say to staff why money that a bank has is not given back as well."""
+    return _(
+        "The bank took this money back, as its payment is disputed. Accept the dispute at Stripe instead."
+    )
 
 
 def _row(theirs: DisputeSnapshot, **whose: object) -> Dispute:

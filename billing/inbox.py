@@ -222,20 +222,19 @@ def _is_of_a_present(event: StripeEvent, *, gateway: Gateway, now: datetime) -> 
     if event.type.startswith(_CHECKOUT):
         return presents.hear(object_id=event.object_id, is_session=True, gateway=gateway, now=now)
     try:
-        charge = _charge(event, gateway=gateway)
+        warning = gateway.fraud_warning(event.object_id) if event.type.startswith(_FRAUD) else None
+        charge = warning.charge if warning is not None else _charge(event, gateway=gateway)
     except StripeGone:
         return False
     if not presents.hear(object_id=charge, is_session=False, gateway=gateway, now=now):
         return False
-    if event.type.startswith(_FRAUD):
-        alerts.take_warning(gateway.fraud_warning(event.object_id), customer=None, now=now)
+    if warning is not None:
+        alerts.take_warning(warning, customer=None, now=now)
     return True
 
 
 def _charge(event: StripeEvent, *, gateway: Gateway) -> str:
     """Return the charge that an event is about; "" where it is about none. Only some events bear its id."""
-    if event.type.startswith(_FRAUD):
-        return gateway.fraud_warning(event.object_id).charge
     if event.type.startswith(_DISPUTE):
         return gateway.dispute(event.object_id).charge
     return event.object_id if event.object_type == "charge" else ""

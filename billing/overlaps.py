@@ -74,17 +74,22 @@ def _held(reader: User, *, now: datetime) -> Iterator[Overlap]:
 
 def _seats(reader: User, *, now: datetime) -> Iterator[Overlap]:
     held = list(Seat.objects.members().filter(member=reader).select_related("subscription__customer__reader"))
-    rights = entitlements.snapshot(reader, now=now) if held else ()
-    reading = {grant.source for grant in rights if grant.standing(at=now).opens}
+    if not held:
+        return
+    names = entitlements.product_names()
+    reading = {
+        grant.source for grant in entitlements.snapshot(reader, now=now) if grant.standing(at=now).opens
+    }
     for seat in held:
         if seat.source in reading:
             opened = seats.products(seat.subscription)
-            yield Overlap(Kind.SEAT, opened, seat.accepted_at, None, _of_a_seat(seat))
+            text = _of_a_seat(seat, [names.get(product, product) for product in opened])
+            yield Overlap(Kind.SEAT, opened, seat.accepted_at, None, text)
 
 
-def _of_a_seat(seat: Seat) -> str:
+def _of_a_seat(seat: Seat, product_names: Iterable[str]) -> str:
     group = invitations.group_name(seat.subscription)
-    slots = {"group": group, "products": ", ".join(invitations.product_names(seat.subscription))}
+    slots = {"group": group, "products": ", ".join(product_names)}
     if not group:
         return _("A place in a group: opens %(products)s to you, for nothing.") % slots
     return _("A place in the group of %(group)s: opens %(products)s to you, for nothing.") % slots

@@ -106,11 +106,7 @@ def refund(present: Present, *, reason: str, gateway: Gateway, now: datetime) ->
         raise PresentRefused(_("Please say why."))
     waiting = Present.objects.filter(pk=present.pk, paid_at__isnull=False, redeemed_at=None)
     if waiting.exclude(dispute="").exists():
-        raise PresentRefused(
-            _(
-                "The bank took this money back, as its payment is disputed. Accept the dispute at Stripe instead."
-            )
-        )
+        raise PresentRefused(disputes.refusal())
     waiting.filter(voided_at=None, dispute="").update(voided_at=now, void_reason=why[:1000])
     current = waiting.exclude(voided_at=None).first()
     if current is None:

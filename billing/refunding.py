@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import calls, money, returns, waiting
+from billing import calls, disputes, money, returns, waiting
 from billing.errors import RefundRefused, StripeRefused
 from billing.gateway import Gateway
 from billing.models import Invoice, Refund, RefundOrder, Subscription
@@ -124,11 +124,7 @@ def _placed(invoice: Invoice, *, wish: Wish, by: User, now: datetime) -> RefundO
 
 def _check(invoice: Invoice, wish: Wish) -> None:
     if returns.is_contested(invoice):
-        raise RefundRefused(
-            _(
-                "The bank took this money back, as its payment is disputed. Accept the dispute at Stripe instead."
-            )
-        )
+        raise RefundRefused(disputes.refusal())
     back, left = returns.refunded(invoice), returns.left(invoice)
     if back != wish.seen:
         amount = money.text(back, currency=invoice.currency)

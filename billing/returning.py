@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.utils.translation import gettext as _
@@ -46,7 +46,7 @@ class Proposal:
     currency: str
     card: CardFace
     next_charge: Charge | None
-    overlaps: tuple[Overlap, ...]  # what opens the same to the reader already
+    overlaps: tuple[Overlap, ...] = ()  # what opens the same to the reader already
 
     @property
     def amount_text(self) -> str:
@@ -72,7 +72,8 @@ def propose(reader: User, *, price: str = "", gateway: Gateway, now: datetime) -
     :raises StripeTrouble: Stripe did not answer.
     """
     last, wanted, card = _possible(reader, price, return_url="", now=now)
-    return _proposal(last, wanted, card, at=now.replace(microsecond=0), gateway=gateway)
+    proposal = _proposal(last, wanted, card, at=now.replace(microsecond=0), gateway=gateway)
+    return replace(proposal, overlaps=overlaps.of(reader, wanted.plan.unlocks, now=now))
 
 
 def agree(
@@ -195,7 +196,6 @@ def _proposal(
         )
         if next_at is not None
         else None,
-        overlaps=overlaps.of(last.customer.reader, wanted.plan.unlocks, now=at),
     )
 
 

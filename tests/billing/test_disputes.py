@@ -43,6 +43,14 @@ def hear(market: Market) -> None:
         leftovers.look(customer, gateway=market.gateway, now=market.now)
 
 
+def give_back(market: Market) -> None:
+    """Give all of the one invoice back, from one form however often."""
+    wish = Wish(key="refund-1", amount=990, reason="asked", access=Access.KEEP, seen=0)
+    refunding.refund(
+        Invoice.objects.get(), wish=wish, by=a_member_of_staff(), gateway=market.gateway, now=market.now
+    )
+
+
 class TestDispute:
     def test_staff_are_told_once_with_the_last_day_for_evidence(
         self, market: Market, reader: User, charge: str, settings: Any
@@ -105,38 +113,21 @@ class TestDispute:
 
     def test_what_the_bank_took_back_is_not_given_back_as_well(self, market: Market, charge: str) -> None:
         market.sandbox.dispute(charge)
-        wish = Wish(key="refund-1", amount=990, reason="asked", access=Access.KEEP, seen=0)
         for _click in range(2):
             with pytest.raises(RefundRefused, match="disputed"):
-                refunding.refund(
-                    Invoice.objects.get(),
-                    wish=wish,
-                    by=a_member_of_staff(),
-                    gateway=market.gateway,
-                    now=market.now,
-                )
+                give_back(market)
         assert not market.objects("refund")
 
     def test_where_we_know_of_it_stripe_is_not_asked(self, market: Market, charge: str) -> None:
         market.sandbox.dispute(charge)
         market.look(User.objects.get(customers__isnull=False))
-        wish = Wish(key="refund-1", amount=990, reason="asked", access=Access.KEEP, seen=0)
         with pytest.raises(RefundRefused, match="disputed"):
-            refunding.refund(
-                Invoice.objects.get(),
-                wish=wish,
-                by=a_member_of_staff(),
-                gateway=market.gateway,
-                now=market.now,
-            )
+            give_back(market)
         assert not RefundOrder.objects.exists()
 
     def test_after_an_inquiry_it_may_be_given_back(self, market: Market, charge: str) -> None:
         market.sandbox.dispute(charge, inquiry=True)
-        wish = Wish(key="refund-1", amount=990, reason="asked", access=Access.KEEP, seen=0)
-        refunding.refund(
-            Invoice.objects.get(), wish=wish, by=a_member_of_staff(), gateway=market.gateway, now=market.now
-        )
+        give_back(market)
         assert [one["amount"] for one in market.objects("refund")] == [990]
 
     def test_an_inquiry_is_shown_too(self, market: Market, charge: str) -> None:
