@@ -6,30 +6,58 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import stripe
 from django.conf import settings
+from django.db import models
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from accounts.models import User
 from billing import cards, catalogue, subscribing, sync
 from billing.gateway import StripeGateway
-from billing.models import Customer
+from billing.models import Customer, Plan, Price
 from billing.sandbox import snapshot
 from billing.sandbox.faults import Fault
 from billing.sandbox.sandbox import Sandbox
 from paywall.models import Product
 
+M = TypeVar("M", bound=models.Model)
+
 GOOD_CARD = "4242424242424242"
 FAILING_CARD = "4000000000000341"
 CONFIRMING_CARD = "4000002760003184"
 BACK = "http://localhost:8001/harbour-vote"
-# What Stripe holds once the plans are on sale, after the first time.
-_STOCKED: list[str] = []
+
+
+@dataclass(frozen=True, slots=True)
+class _Stock:
+    """The demo's plans on sale, at Stripe and here, as the first test of a run found them."""
+
+    world: str
+    plans: tuple[Plan, ...]
+    prices: tuple[tuple[int, Price], ...]  # each with the plan's place
+
+    @classmethod
+    def taken(cls, sandbox: Sandbox) -> _Stock:
+        plans = tuple(Plan.objects.all())
+        places = {plan.pk: place for place, plan in enumerate(plans)}
+        prices = tuple((places[price.plan_id], price) for price in Price.objects.all())
+        return cls(json.dumps(snapshot.taken(sandbox.world)), plans, prices)
+
+    def lay_out(self, sandbox: Sandbox) -> None:
+        """Put both where nothing is."""
+        snapshot.restore(sandbox.world, json.loads(self.world))
+        plans = Plan.objects.bulk_create(_anew(plan) for plan in self.plans)
+        Price.objects.bulk_create(_anew(price, plan=plans[place]) for place, price in self.prices)
+
+
+# After the first time: making and asking for each again, test by test, takes longer than most tests.
+_STOCKED: list[_Stock] = []
 
 
 @dataclass
@@ -50,12 +78,12 @@ class Market:
         """Put the demo's plans on sale: premium by month and year, culture by month."""
         for slug in ("premium", "culture"):
             Product.objects.get_or_create(slug=slug, defaults={"name": slug.title()})
-        if _STOCKED:  # asking for each again, test by test, takes longer than most tests
-            snapshot.restore(self.sandbox.world, json.loads(_STOCKED[0]))
-        else:
-            self._make_plans()
-            _STOCKED.append(json.dumps(snapshot.taken(self.sandbox.world)))
+        if _STOCKED:
+            _STOCKED[0].lay_out(self.sandbox)
+            return
+        self._make_plans()
         catalogue.refresh(gateway=self.gateway)
+        _STOCKED.append(_Stock.taken(self.sandbox))
 
     def _make_plans(self) -> None:
         premium = self.product("Premium", unlocks="premium")
@@ -154,6 +182,15 @@ class Market:
         """Return all objects of a kind that Stripe holds."""
         with self.sandbox.lock:
             return [dict(one) for one in self.sandbox.world.store.all(kind)]
+
+
+def _anew(row: M, **changed: object) -> M:
+    """Return a row like this one that is not stored yet."""
+    again = copy(row)
+    again.pk = None
+    for name, value in changed.items():
+        setattr(again, name, value)
+    return again
 
 
 class _Quiet(WSGIRequestHandler):

@@ -24,7 +24,7 @@ from tests.proofs.extent import extent
 
 pytestmark = pytest.mark.django_db
 
-TOWNS = range(extent(ordinary=25, full=500))
+TOWNS = range(extent(ordinary=12, full=500))
 _SINCE = NOON - 45 * DAY
 _TICK = timedelta(microseconds=1)
 

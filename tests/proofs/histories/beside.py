@@ -13,7 +13,7 @@ from tests.proofs.histories import moves
 from tests.proofs.histories.crowd import Crowd
 
 # A release is worth 20,000, which keep two cores busy for more than an hour: `HISTORIES=20000`, with a file.
-HISTORIES = int(os.environ.get("HISTORIES") or extent(ordinary=50, full=5_000))
+HISTORIES = int(os.environ.get("HISTORIES") or extent(ordinary=25, full=2_000))
 FIRST = int(os.environ.get("HISTORY_SEED") or 1)
 SEEDS = range(FIRST, FIRST + HISTORIES)
 # Where what came of them is written down; a later run of the same code goes on from there.

@@ -339,7 +339,8 @@ class Leftover(End):
         sweep_boundaries()
 
 
-# What every event and every purchase goes through is played in each round, what stands on it in every fifth.
+# What every event and every purchase goes through is played in each round, what stands on it in every fifth. An
+# ordinary run, which has one round, plays one point of each scene.
 _EACH_TIME: tuple[type[Scene], ...] = (
     *(Delivery, Look, Sending, Sent, Purchase, Return, NoReturn),
     *(CardForm, Card, HeardOfCard, Cancel, End, Leftover, Refund),
@@ -351,15 +352,13 @@ _NOW_AND_THEN: tuple[type[Scene], ...] = (
 )
 ROUNDS_APART = 5
 _IS_WHOLE = IS_FULL or "EVERY_KILL" in os.environ
-# Points of what stands on the rest, at the least.
-STORIES = 60 if _IS_WHOLE else 19
+# Points of what is played in each round, and of what stands on it, at the least.
+POINTS, STORIES = (40, 60) if _IS_WHOLE else (len(_EACH_TIME), len(_NOW_AND_THEN))
 
 
 def cast(number: int, *, dice: random.Random) -> Iterator[tuple[type[Scene], Point]]:
-    """Return the scenes of that round, each with every point; in an ordinary run with one where not in each round."""
-    for scene in _EACH_TIME:
-        yield from ((scene, point) for point in scene.points)
-    for scene in () if number % ROUNDS_APART else _NOW_AND_THEN:
+    """Return the scenes of that round, each with every point; in an ordinary run with one that chance picks."""
+    for scene in (*_EACH_TIME, *(() if number % ROUNDS_APART else _NOW_AND_THEN)):
         points = scene.points if _IS_WHOLE else (dice.choice(scene.points),)
         yield from ((scene, point) for point in points)
 

@@ -5,14 +5,19 @@ Each can be killed, frozen and started again by itself. Nothing here is patched:
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +97,9 @@ class Stack:
 
     def prepare(self) -> None:
         """Migrate the database and put the demo's products and plans on sale; needs the stand-in to run."""
+        kind, _, file = self.database_url.partition(":///")
+        if kind == "sqlite":
+            _lay_migrated(Path(file))
         self.manage("shell", "--verbosity", "0", "--command", _PREPARE)
 
     def manage(self, *arguments: str) -> str:
@@ -168,6 +176,22 @@ def running(stack: Stack, *names: str) -> Iterator[Stack]:
         yield stack
     finally:
         stack.stop()
+
+
+@cache
+def _migrated() -> Path:
+    """Migrate a database once in a run: each process of tests asks for several, all alike at first."""
+    folder = Path(tempfile.mkdtemp(prefix="paywall-migrated-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    stack = Stack(folder, f"sqlite:///{folder / 'migrated.sqlite3'}")
+    (folder / "var").mkdir(mode=0o700)
+    stack.manage("migrate", "--verbosity", "0")
+    return folder / "migrated.sqlite3"
+
+
+def _lay_migrated(file: Path) -> None:
+    with closing(sqlite3.connect(_migrated())) as migrated, closing(sqlite3.connect(file)) as copied:
+        migrated.backup(copied)
 
 
 def _commands(stack: Stack) -> dict[str, list[str]]:
