@@ -37,20 +37,25 @@ from billing.snapshots import (
 M = TypeVar("M", bound=models.Model)
 
 
-def write(customer: Customer, picture: CustomerPicture, *, policy: Access, now: datetime) -> None:
+def write(customer: Customer, picture: CustomerPicture, *, policy: Access, now: datetime) -> frozenset[str]:
     """Make our rows of this customer equal to the picture. `customer` is changed and saved too.
 
-    `policy` says what becomes of reading when the money for it went back.
+    `policy` says what becomes of reading when the money for it went back. Returns the subscriptions (Stripe's ids)
+    that Stripe lists no more: they are over.
     """
     _write_customer(customer, picture, now=now)
     _write_cards(customer, picture, now=now)
     _write_subscriptions(customer, picture, policy=policy, now=now)
     ours = dict(customer.subscriptions.values_list("stripe_id", "pk"))
+    gone = frozenset(ours) - {theirs.id for theirs in picture.subscriptions}
+    if gone:
+        _end(customer.subscriptions.filter(stripe_id__in=gone), now=now)
     _write_items(picture, ours)
     _write_invoices(customer, picture, ours)
     if picture.refunds or picture.disputes:
         _write_returns(customer, picture)
     _write_worth(picture, ours)
+    return gone
 
 
 def _write_customer(customer: Customer, picture: CustomerPicture, *, now: datetime) -> None:
@@ -104,9 +109,10 @@ def _write_subscriptions(
         ),
         keep=("proven_at",),
     )
-    # Stripe forgets no subscription but with its whole customer, and then none of them runs on.
-    listed = [theirs.id for theirs in picture.subscriptions]
-    gone = customer.subscriptions.exclude(stripe_id__in=listed)
+
+
+def _end(gone: models.QuerySet[Subscription], *, now: datetime) -> None:
+    """End what Stripe lists no more: it forgets none but with its whole customer, and then none of them runs on."""
     gone.exclude(status=Status.INCOMPLETE_EXPIRED).update(
         status=Status.CANCELED,
         ended_at=Coalesce("ended_at", models.Value(now)),

@@ -168,17 +168,19 @@ def _write(
     customer_pk: int, picture: CustomerPicture, *, noted: int, lease: str, now: datetime
 ) -> SyncOutcome:
     """Write a picture if our lease still holds; all that follows from it is in the same transaction."""
-    ours = Customer.objects.select_for_update(of=("self",)).get(pk=customer_pk)
+    ours = Customer.objects.select_for_update(of=("self",)).select_related("reader").get(pk=customer_pk)
     if ours.leased_by != lease:
         return SyncOutcome.LOST
     _link_reader(ours, picture)
     policy = Access(settings.ACCESS_AFTER_REFUND)
-    mirror.write(ours, picture, policy=policy, now=now)
+    gone = mirror.write(ours, picture, policy=policy, now=now)
     if ours.reader is not None:
         seats.lock(ours.reader)
-        _restate_entitlements(ours, ours.reader, picture, now=now)
+        holding = _holding(ours.reader)
+        unlocks = unlocked_by(item.stripe_product for row in holding for item in row.items.all())
+        _restate_entitlements(ours.reader, picture, gone=gone, unlocks=unlocks, now=now)
         seats.restate(ours.reader, now=now)
-        bought_twice = _restate_open_products(ours.reader)
+        bought_twice = _restate_open_products(ours.reader, _open(holding, unlocks))
         passes.restate(ours, ours.reader, picture.payments, policy=policy, now=now)
     else:
         bought_twice = {}
@@ -241,14 +243,19 @@ def _link_reader(ours: Customer, picture: CustomerPicture) -> None:
     ours.reader = reader
 
 
-def _restate_entitlements(ours: Customer, reader: User, picture: CustomerPicture, *, now: datetime) -> None:
-    unlocks = unlocked_by(item.product for theirs in picture.subscriptions for item in theirs.items)
+def _restate_entitlements(
+    reader: User,
+    picture: CustomerPicture,
+    *,
+    gone: Iterable[str],
+    unlocks: dict[str, tuple[str, ...]],
+    now: datetime,
+) -> None:
     for theirs in picture.subscriptions:
         grants = grants_of(theirs, picture=picture, unlocks=unlocks, now=now)
         entitlements.replace(reader, source=source_of(theirs.id), grants=grants, now=now)
-    listed = [theirs.id for theirs in picture.subscriptions]
-    for gone in ours.subscriptions.exclude(stripe_id__in=listed).values_list("stripe_id", flat=True):
-        entitlements.replace(reader, source=source_of(gone), grants=(), now=now)
+    for unlisted in sorted(gone):
+        entitlements.replace(reader, source=source_of(unlisted), grants=(), now=now)
 
 
 def source_of(subscription: str) -> str:
@@ -323,14 +330,14 @@ def _card_text(card: CardSnapshot | None) -> str:
     return card_faces.text(card.brand or card.type, card.last4) if card is not None else ""
 
 
-def _restate_open_products(reader: User) -> dict[str, str]:
+def _restate_open_products(reader: User, found: Iterable[tuple[str, Subscription]]) -> dict[str, str]:
     """Note which open subscription gives each product; of two for one product the older holds it.
 
     Returns the others (by Stripe's id), each with the product that it gives in vain.
     """
     wanted: dict[str, int] = {}
     bought_twice: dict[str, str] = {}
-    for product, holding in open_products(reader):
+    for product, holding in found:
         if wanted.setdefault(product, holding.pk) != holding.pk:
             bought_twice[holding.stripe_id] = product
             logger.error("Reader %s subscribes to %s twice: %s.", reader.pk, product, holding.stripe_id)
@@ -355,12 +362,23 @@ def holders_of(stripe_products: Iterable[str]) -> list[int]:
 
 def open_products(reader: User) -> list[tuple[str, Subscription]]:
     """Return each product with a subscription that gives it and may still be charged for; the oldest first."""
+    holding = _holding(reader)
+    return _open(holding, unlocked_by(item.stripe_product for row in holding for item in row.items.all()))
+
+
+def _holding(reader: User) -> list[Subscription]:
+    """Return every subscription of a reader, the oldest first, with its items."""
     rows = Subscription.objects.filter(customer__reader=reader).prefetch_related("items")
-    holding = [row for row in rows.order_by("created_at", "stripe_id") if row.is_open]
-    unlocks = unlocked_by(item.stripe_product for row in holding for item in row.items.all())
+    return list(rows.order_by("created_at", "stripe_id"))
+
+
+def _open(
+    holding: Iterable[Subscription], unlocks: dict[str, tuple[str, ...]]
+) -> list[tuple[str, Subscription]]:
     return [
         (product, row)
         for row in holding
+        if row.is_open
         for product in dict.fromkeys(
             product for item in row.items.all() for product in unlocks.get(item.stripe_product, ())
         )

@@ -35,6 +35,7 @@ _BESIDE_ALL = (
 )
 # The others keep an eye on time.
 _BESIDE_THE_PROOFS = (
+    ("tests/proofs/kills",),
     ("tests/proofs/leaks", "tests/proofs/odd_input", "tests/proofs/races"),
     ("tests/proofs/revenue",),
 )

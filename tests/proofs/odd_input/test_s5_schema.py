@@ -42,7 +42,7 @@ from tests.proofs.processes.services import Postgres
 SEED = int(os.environ.get("SEED", "5"))
 DOCUMENT = "/api/v1/schema/"
 # All of it where text is hardest to store, a sample elsewhere.
-EACH = extent(ordinary=6, full=130 if connection.vendor == "postgresql" else 20)
+EACH = extent(ordinary=10, full=130 if connection.vendor == "postgresql" else 20)
 _ANSWERS = [
     not_a_server_error,
     status_code_conformance,
