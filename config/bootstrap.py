@@ -27,11 +27,13 @@ _LOCK = ROOT / "uv.lock"
 _STAMP = VENV / ".lock-stamp"
 _MAKES_ENVIRONMENT = {"demo", "test"}
 _FIRST_PORT = 8000
-# What is run beside the rest, each portion by itself. Four portions keep two cores busy, since some tests wait.
+# What is run beside the rest, each portion by itself. Three portions keep two cores busy, since some tests wait.
 _BESIDE_ALL = (
+    tuple(
+        f"tests/proofs/{folder}"
+        for folder in ("histories", "kills", "leaks", "odd_input", "operation", "outages", "revenue")
+    ),
     ("tests/billing",),
-    ("tests/proofs/kills", "tests/proofs/leaks", "tests/proofs/outages"),
-    ("tests/journeys", "tests/proofs/logins", "tests/proofs/operation", "tests/proofs/races"),
 )
 # The others keep an eye on time.
 _BESIDE_THE_PROOFS = (
