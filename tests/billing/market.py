@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ BACK = "http://localhost:8001/harbour-vote"
 
 @dataclass(frozen=True, slots=True)
 class _Stock:
-    """The demo's plans on sale, at Stripe and here, as the first test of a run found them."""
+    """What is on sale, at Stripe and here, as the first test of a run made it."""
 
     world: str
     plans: tuple[Plan, ...]
@@ -50,14 +50,16 @@ class _Stock:
         return cls(json.dumps(snapshot.taken(sandbox.world)), plans, prices)
 
     def lay_out(self, sandbox: Sandbox) -> None:
-        """Put both where nothing is."""
+        """Put both in the place of what is on sale."""
         snapshot.restore(sandbox.world, json.loads(self.world))
+        Price.objects.all().delete()
+        Plan.objects.all().delete()
         plans = Plan.objects.bulk_create(_anew(plan) for plan in self.plans)
         Price.objects.bulk_create(_anew(price, plan=plans[place]) for place, price in self.prices)
 
 
-# After the first time: making and asking for each again, test by test, takes longer than most tests.
-_STOCKED: list[_Stock] = []
+# By name. Making and asking for each again, test by test, takes longer than most tests.
+_STOCKED: dict[str, _Stock] = {}
 
 
 @dataclass
@@ -78,18 +80,22 @@ class Market:
         """Put the demo's plans on sale: premium by month and year, culture by month."""
         for slug in ("premium", "culture"):
             Product.objects.get_or_create(slug=slug, defaults={"name": slug.title()})
-        if _STOCKED:
-            _STOCKED[0].lay_out(self.sandbox)
+        self.lay_out("the demo's", self._make_plans)
+
+    def lay_out(self, name: str, make: Callable[[], object]) -> None:
+        """Put on sale what `make` makes in an untouched market: made once in a run, remembered by its name."""
+        if name in _STOCKED:
+            _STOCKED[name].lay_out(self.sandbox)
             return
-        self._make_plans()
-        catalogue.refresh(gateway=self.gateway)
-        _STOCKED.append(_Stock.taken(self.sandbox))
+        make()
+        _STOCKED[name] = _Stock.taken(self.sandbox)
 
     def _make_plans(self) -> None:
         premium = self.product("Premium", unlocks="premium")
         self.price(premium, slug="premium_monthly", amount=990)
         self.price(premium, slug="premium_yearly", amount=9900, interval="year")
         self.price(self.product("Culture", unlocks="culture"), slug="culture_monthly", amount=490)
+        catalogue.refresh(gateway=self.gateway)
 
     def stock_groups(self) -> None:
         """Put a family's and a company's plan on sale: five seats at one price, and as many as one pays for."""

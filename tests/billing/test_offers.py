@@ -113,9 +113,13 @@ first_time = true
 
 @pytest.fixture
 def shelf(market: Market) -> Market:
+    market.lay_out("test_offers", lambda: _apply(market))
+    return market
+
+
+def _apply(market: Market) -> None:
     proposal = assortment.propose(SHELF, gateway=market.gateway, now=market.now)
     assortment.apply(proposal, gateway=market.gateway, now=market.now)
-    return market
 
 
 @pytest.fixture
