@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from statistics import quantiles
+from statistics import median
 from typing import Any
 
 import pytest
@@ -132,10 +132,7 @@ def _some_of(
 
 
 def _known_to_unknown(entrance: Entrance, fresh: Iterator[str]) -> float:
-    """Return how much longer a known address takes, when it goes quickly; in turn the one and the other goes first.
-
-    The quickest quarter is what somebody who wants to know would look at too: a busy machine only ever adds.
-    """
+    """Return how much longer a known address takes, at the median; in turn the one and the other goes first."""
     walk(entrance, next(fresh), steps=1)
     known, unknown = [], []
     for number in range(PAIRS):
@@ -144,11 +141,7 @@ def _known_to_unknown(entrance: Entrance, fresh: Iterator[str]) -> float:
         for address, times in pair if number % 4 < 2 else reversed(pair):
             times.append(walk(entrance, address, steps=1)[1].seconds)
         _a_worker_sends()
-    return _quickly(known) / _quickly(unknown)
-
-
-def _quickly(times: list[float]) -> float:
-    return quantiles(times, n=4)[0]
+    return median(known) / median(unknown)
 
 
 def _a_worker_sends() -> None:

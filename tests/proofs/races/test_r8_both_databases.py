@@ -30,7 +30,7 @@ def test_r8_holds_on_the_other_database_too(
     others = sorted(str(file) for file in _HERE.parent.glob("test_r8_*.py") if file != _HERE)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *others],
-        cwd=ROOT, env={**os.environ, "DATABASE_URL": url}, capture_output=True, text=True, timeout=2400, check=False,
+        cwd=ROOT, env={**os.environ, "DATABASE_URL": url}, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     lines = [line.strip() for line in done.stdout.splitlines() if line.startswith("R8 ")]
     for line in lines:
