@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 
 from accounts.models import User
-from billing import reckoning, sync
+from billing import open_products, reckoning, sync
 from billing.gateway import Gateway
 from billing.models import Customer, Invoice, ReconcileRun, Subscription
 from billing.snapshots import OVER, OWED, SubscriptionSnapshot
@@ -119,7 +119,7 @@ def compare(page: list[SubscriptionSnapshot]) -> list[Finding]:
     """Compare a page of Stripe's subscriptions with ours; those that are nobody's and unlock nothing are left out."""
     rows = Subscription.objects.filter(stripe_id__in=[theirs.id for theirs in page])
     ours = {row.stripe_id: row for row in rows.select_related("customer").prefetch_related("items")}
-    unlocks = sync.unlocked_by(item.product for theirs in page for item in theirs.items)
+    unlocks = open_products.unlocked_by(item.product for theirs in page for item in theirs.items)
     findings = []
     for theirs in page:
         row = ours.get(theirs.id)
@@ -289,7 +289,7 @@ def _bought_twice() -> Iterator[Finding]:
     )
     for reader in User.objects.filter(pk__in=several.values("customer__reader")).iterator():
         holding: dict[str, str] = {}
-        for product, row in sync.open_products(reader):
+        for product, row in open_products.of(reader):
             first = holding.setdefault(product, row.stripe_id)
             if first != row.stripe_id:
                 yield Finding(

@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.models import User
-from billing import calls, outlook, sync, waiting
+from billing import calls, open_products, outlook, waiting
 from billing.errors import MergeRefused
 from billing.gateway import Gateway
 from billing.models import Customer, Subscription
@@ -86,7 +86,7 @@ def _one_reader(stays: Customer, goes: Customer) -> User:
 
 def _held_twice(reader: User, goes: Customer) -> list[Subscription]:
     """Return the open subscriptions of `goes` all of whose products the reader holds by another customer as well."""
-    holding = sync.open_products(reader)
+    holding = open_products.of(reader)
     elsewhere = {product for product, row in holding if row.customer_id != goes.pk}
     given: dict[Subscription, set[str]] = {}
     for product, row in holding:

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import calls, gift_codes, letters, months, outlook, presents, sync
+from billing import calls, gift_codes, letters, months, open_products, outlook, presents
 from billing.errors import AlreadySubscribed, BillingError, GiftCodeRefused
 from billing.gateway import Gateway
 from billing.models import Present
@@ -97,7 +97,7 @@ def _take(present: Present, reader: User, *, now: datetime) -> bool:
 
 
 def _beginning(reader: User, products: set[str], *, now: datetime) -> datetime:
-    for product, held in sync.open_products(reader):
+    for product, held in open_products.of(reader):
         if product in products and outlook.scheduled_end(held) is None:
             raise AlreadySubscribed(
                 _(

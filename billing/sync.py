@@ -27,6 +27,7 @@ from billing import (
     dunning,
     lifecycle,
     mirror,
+    open_products,
     passes,
     returns,
     seats,
@@ -35,7 +36,7 @@ from billing import (
 )
 from billing.errors import BillingError, OtherMode, StripeGone
 from billing.gateway import Gateway
-from billing.models import Customer, OpenProduct, Plan, Subscription
+from billing.models import Customer, Subscription
 from billing.snapshots import Access, CardSnapshot, CustomerPicture, SubscriptionSnapshot
 from paywall import entitlements
 from paywall.decision.facts import Grant, Suspension, Trouble
@@ -176,11 +177,11 @@ def _write(
     gone = mirror.write(ours, picture, policy=policy, now=now)
     if ours.reader is not None:
         seats.lock(ours.reader)
-        holding = _holding(ours.reader)
-        unlocks = unlocked_by(item.stripe_product for row in holding for item in row.items.all())
+        subscriptions = open_products.subscriptions_of(ours.reader)
+        unlocks = open_products.unlocked_by_items(subscriptions)
         _restate_entitlements(ours.reader, picture, gone=gone, unlocks=unlocks, now=now)
         seats.restate(ours.reader, now=now)
-        bought_twice = _restate_open_products(ours.reader, _open(holding, unlocks))
+        bought_twice = open_products.restate(ours.reader, open_products.among(subscriptions, unlocks))
         passes.restate(ours, ours.reader, picture.payments, policy=policy, now=now)
     else:
         bought_twice = {}
@@ -263,15 +264,6 @@ def source_of(subscription: str) -> str:
     return Subscription.source_of(subscription)
 
 
-def unlocked_by(stripe_products: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Return what each of Stripe's products unlocks here; what the catalogue does not know unlocks nothing."""
-    known = entitlements.product_names()
-    return {
-        plan.stripe_id: tuple(product for product in plan.unlocks if product in known)
-        for plan in Plan.objects.filter(stripe_id__in=set(stripe_products))
-    }
-
-
 def grants_of(
     theirs: SubscriptionSnapshot,
     *,
@@ -330,59 +322,10 @@ def _card_text(card: CardSnapshot | None) -> str:
     return card_faces.text(card.brand or card.type, card.last4) if card is not None else ""
 
 
-def _restate_open_products(reader: User, found: Iterable[tuple[str, Subscription]]) -> dict[str, str]:
-    """Note which open subscription gives each product; of two for one product the older holds it.
-
-    Returns the others (by Stripe's id), each with the product that it gives in vain.
-    """
-    wanted: dict[str, int] = {}
-    bought_twice: dict[str, str] = {}
-    for product, holding in found:
-        if wanted.setdefault(product, holding.pk) != holding.pk:
-            bought_twice[holding.stripe_id] = product
-            logger.error("Reader %s subscribes to %s twice: %s.", reader.pk, product, holding.stripe_id)
-    held = dict(OpenProduct.objects.filter(reader=reader).values_list("product", "subscription_id"))
-    if held == wanted:
-        return bought_twice
-    stale = [product for product, holder in held.items() if wanted.get(product) != holder]
-    OpenProduct.objects.filter(reader=reader, product__in=stale).delete()
-    OpenProduct.objects.bulk_create(
-        OpenProduct(reader=reader, product=product, subscription_id=holder)
-        for product, holder in wanted.items()
-        if held.get(product) != holder
-    )
-    return bought_twice
-
-
 def holders_of(stripe_products: Iterable[str]) -> list[int]:
     """Return the customers (primary keys) with a subscription to any of these Stripe products."""
     holding = Customer.objects.filter(subscriptions__items__stripe_product__in=set(stripe_products))
     return list(holding.values_list("pk", flat=True).distinct())
-
-
-def open_products(reader: User) -> list[tuple[str, Subscription]]:
-    """Return each product with a subscription that gives it and may still be charged for; the oldest first."""
-    holding = _holding(reader)
-    return _open(holding, unlocked_by(item.stripe_product for row in holding for item in row.items.all()))
-
-
-def _holding(reader: User) -> list[Subscription]:
-    """Return every subscription of a reader, the oldest first, with its items."""
-    rows = Subscription.objects.filter(customer__reader=reader).prefetch_related("items")
-    return list(rows.order_by("created_at", "stripe_id"))
-
-
-def _open(
-    holding: Iterable[Subscription], unlocks: dict[str, tuple[str, ...]]
-) -> list[tuple[str, Subscription]]:
-    return [
-        (product, row)
-        for row in holding
-        if row.is_open
-        for product in dict.fromkeys(
-            product for item in row.items.all() for product in unlocks.get(item.stripe_product, ())
-        )
-    ]
 
 
 def _put_off(customer_pk: int, *, lease: str, error: str, now: datetime) -> None:

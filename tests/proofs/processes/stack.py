@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -35,6 +36,9 @@ _OURS = {
     *("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS", "STRIPE_API_BASE", "DATABASE_URL", "REDIS_URL"),
     "DJANGO_SETTINGS_MODULE",
 }
+
+# Shards ask for theirs at the same moment.
+_MIGRATING = threading.Lock()
 
 _PREPARE = """
 from django.core.management import call_command
@@ -190,6 +194,8 @@ def _migrated() -> Path:
 
 
 def _lay_migrated(file: Path) -> None:
+    with _MIGRATING:
+        _migrated()
     with closing(sqlite3.connect(_migrated())) as migrated, closing(sqlite3.connect(file)) as copied:
         migrated.backup(copied)
 
