@@ -12,7 +12,7 @@ from billing.models import Cursor, Customer, ReconcileRun, StripeEvent
 
 # Work that is due and that nobody took for this long: nobody is at work.
 PATIENCE = timedelta(seconds=60)
-# A look that failed so often in a row has been failing for half an hour or longer.
+# A look that failed so often in a row has been failing for some twenty minutes.
 _OFTEN = 7
 # So long may a delivery be on its way before it counts as missed.
 _ON_ITS_WAY = timedelta(hours=1)

@@ -35,9 +35,7 @@ from billing.errors import (
 from billing.gateway import Gateway
 from billing.models import CheckoutAttempt, OpenProduct, Price, Subscription, SubscriptionItem
 from billing.outlook import Charge
-from billing.snapshots import PreviewSnapshot, Status
-
-_CHANGEABLE = frozenset({Status.ACTIVE, Status.TRIALING})
+from billing.snapshots import GOOD_STANDING, PreviewSnapshot, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +142,7 @@ def _changeable(reader: User, row: Subscription, wanted: Price, *, now: datetime
     """
     obstacles.refuse_while_unpaid(outlook.every(reader, now=now), return_url="")
     items = list(row.items.all())
-    if row.status not in _CHANGEABLE or len(items) != 1 or not row.automatic:
+    if row.status not in GOOD_STANDING or len(items) != 1 or not row.automatic:
         raise NotPossible(_("This subscription cannot be changed here. Please write to us."))
     if row.pause_behavior or outlook.scheduled_end(row) is not None:
         remedy = {"kind": "resume", "url": links.account()}

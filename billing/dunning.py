@@ -18,7 +18,7 @@ from accounts import emails
 from accounts.models import Mail, User
 from billing import card_faces, fixing, letters, links, money, months, outlook
 from billing.models import Customer, Invoice, PaymentMethod, Subscription
-from billing.snapshots import Status
+from billing.snapshots import GOOD_STANDING, Status
 from billing.steps import Step
 
 # After an outage, or for accounts taken over from elsewhere: what happened longer ago is no news.
@@ -94,7 +94,7 @@ def tell(customer: Customer, *, now: datetime) -> None:
 
 def to_remind() -> QuerySet[Customer]:
     """Return the customers that will be charged again: whom `remind` may have something to tell."""
-    going_on = Subscription.objects.filter(status__in=(Status.ACTIVE, Status.TRIALING), automatic=True)
+    going_on = Subscription.objects.filter(status__in=GOOD_STANDING, automatic=True)
     return Customer.objects.filter(
         deleted_at=None, reader__isnull=False, subscriptions__in=going_on
     ).distinct()
@@ -143,7 +143,7 @@ def _subscriptions(customer: Customer) -> QuerySet[Subscription]:
 
 def _of_subscription(subscription: Subscription, *, now: datetime) -> Iterator[_Notice]:
     name = subscription.stripe_id
-    if subscription.status in {Status.ACTIVE, Status.TRIALING} and _is_news(subscription.created_at, now=now):
+    if subscription.status in GOOD_STANDING and _is_news(subscription.created_at, now=now):
         yield _Notice(Kind.WELCOME, name, subscription)
     if subscription.status == Status.CANCELED:
         if _is_news(subscription.ended_at, now=now):
@@ -225,20 +225,23 @@ def _failure_was_told(invoice: Invoice, *, before: datetime | None = None) -> bo
 
 
 def _ahead(subscription: Subscription, *, now: datetime) -> Iterator[_Notice]:
-    if subscription.status not in {Status.ACTIVE, Status.TRIALING} or not subscription.automatic:
+    if subscription.status not in GOOD_STANDING or not subscription.automatic:
         return
     state = outlook.of_subscription(subscription, now=now)
-    charge_at = state.next_charge_at
-    if charge_at is None or charge_at <= now:
+    # A trial that stops for want of a card has no charge ahead, only its end.
+    moment = state.access_ends_at if state.ends_without_card else state.next_charge_at
+    if moment is None or moment <= now:
         return
-    about = f"{subscription.stripe_id}:{_stamp(charge_at)}"
+    about = f"{subscription.stripe_id}:{_stamp(moment)}"
     if subscription.status == Status.TRIALING:
         # Of a trial as short as that its welcome told the end.
-        if subscription.created_at < charge_at - settings.TRIAL_WARNING <= now:
-            yield _Notice(Kind.TRIAL_ENDING, about, subscription)
-    elif state.step is Step.ADD_CARD and state.next_charge_amount and charge_at - now <= _NO_CARD_WARNING:
+        if subscription.created_at < moment - settings.TRIAL_WARNING <= now:
+            # With a card stored after all it ends in a charge, which is told as well.
+            turn = ":without_card" if state.ends_without_card else ""
+            yield _Notice(Kind.TRIAL_ENDING, f"{about}{turn}", subscription)
+    elif state.step is Step.ADD_CARD and state.next_charge_amount and moment - now <= _NO_CARD_WARNING:
         yield _Notice(Kind.CARD_MISSING, about, subscription)
-    elif _is_yearly(subscription) and charge_at - now <= _RENEWAL_WARNING:
+    elif _is_yearly(subscription) and moment - now <= _RENEWAL_WARNING:
         yield _Notice(Kind.RENEWAL_UPCOMING, about, subscription)
     yield from _card_ahead(subscription, now=now)
 

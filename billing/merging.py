@@ -16,9 +16,7 @@ from billing import calls, open_products, outlook, waiting
 from billing.errors import MergeRefused
 from billing.gateway import Gateway
 from billing.models import Customer, Subscription
-from billing.snapshots import Status
-
-_RUNNING = (Status.ACTIVE, Status.TRIALING)
+from billing.snapshots import GOOD_STANDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +41,12 @@ def merge(*, stays: Customer, goes: Customer, gateway: Gateway, now: datetime) -
         waiting.for_sync(customer.pk, gateway=gateway, now=now)
     twice = _held_twice(reader, goes)
     for row in twice:
-        if row.status in _RUNNING and outlook.scheduled_end(row) is None:
+        if row.status in GOOD_STANDING and outlook.scheduled_end(row) is None:
             _let_end(row, gateway=gateway, now=now)
     waiting.for_sync(goes.pk, gateway=gateway, now=now)
     return Merged(
-        ending=tuple(row.stripe_id for row in twice if row.status in _RUNNING),
-        doubtful=tuple(row.stripe_id for row in twice if row.status not in _RUNNING),
+        ending=tuple(row.stripe_id for row in twice if row.status in GOOD_STANDING),
+        doubtful=tuple(row.stripe_id for row in twice if row.status not in GOOD_STANDING),
     )
 
 

@@ -16,12 +16,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation.trans_real import parse_accept_lang_header
 
 from accounts.models import User
-from billing import catalogue, codes, money, words
+from billing import catalogue, codes, customers, money, words
 from billing.catalogue import Offer, OfferedPrice
 from billing.codes import Code
 from billing.errors import CodeRefused, CurrencyLocked, NotOnSale
 from billing.gateway import Beginning
-from billing.models import Customer, Price, Subscription
+from billing.models import Price, Subscription
 from billing.snapshots import CouponTerms
 
 
@@ -112,10 +112,8 @@ def is_new(reader: User | None) -> bool:
 
 def locked_currency(reader: User | None) -> str:
     """Return the currency that Stripe keeps this reader to; "" for who never paid."""
-    if reader is None:
-        return ""
-    mine = Customer.objects.filter(reader=reader, deleted_at=None, livemode=settings.STRIPE_LIVEMODE)
-    return mine.values_list("currency", flat=True).first() or ""
+    customer = customers.of(reader) if reader is not None else None
+    return customer.currency if customer is not None else ""
 
 
 def _in_order(choice: tuple[str, ...], *, wished: str, languages: str) -> Iterator[str]:

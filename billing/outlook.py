@@ -19,7 +19,7 @@ from billing import card_faces, money, steps, words
 from billing.advice import Advice
 from billing.card_faces import CardFace
 from billing.models import Invoice, Plan, Subscription, SubscriptionItem
-from billing.snapshots import OWED, RUNNING, Status
+from billing.snapshots import GOOD_STANDING, OWED, RUNNING, Status
 from billing.steps import Step
 from billing.withdrawal import Cause
 from paywall import entitlements
@@ -209,7 +209,8 @@ def _outlook(row: Subscription, *, names: Mapping[str, str], now: datetime) -> O
         card=card,
         can_cancel=row.is_open and scheduled is None,
         can_resume=(scheduled is not None or _is_paused(row)) and row.status in RUNNING,
-        can_change=row.status in {Status.ACTIVE, Status.TRIALING}
+        can_change=row.status in GOOD_STANDING
+        and row.automatic
         and scheduled is None
         and not row.pause_behavior
         and len(items) == 1,
@@ -260,11 +261,11 @@ def _confirm_url(row: Subscription, waiting: Invoice | None) -> str:
 
 
 def _pays_for_change(row: Subscription, invoice: Invoice) -> bool:
-    return row.status in {Status.ACTIVE, Status.TRIALING} and invoice.billing_reason == "subscription_update"
+    return row.status in GOOD_STANDING and invoice.billing_reason == "subscription_update"
 
 
 def _next_charge_at(row: Subscription, *, ends_at: datetime | None) -> datetime | None:
-    if row.status not in {Status.TRIALING, Status.ACTIVE} or row.pause_behavior:
+    if row.status not in GOOD_STANDING or row.pause_behavior:
         return None
     # Items may have periods of their own; the nearest end is the next charge.
     moment = min((item.period_ends_at for item in row.items.all()), default=None)
@@ -349,7 +350,7 @@ def _status_text(row: Subscription, *, ends_at: datetime | None, needs_action: b
         return _("Paused until %(date)s") % {"date": words.day(until)} if until else _("Paused")
     if row.status == Status.TRIALING and row.trial_ends_at is not None:
         return _("Trial until %(date)s") % {"date": words.day(row.trial_ends_at)}
-    return _("Active") if row.status in {Status.ACTIVE, Status.TRIALING} else _("We are looking into it")
+    return _("Active") if row.status in GOOD_STANDING else _("We are looking into it")
 
 
 def _withdrawn_text(row: Subscription, *, at: datetime) -> str:

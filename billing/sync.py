@@ -1,4 +1,4 @@
-"""The one door through which Stripe's truth enters: make ours match theirs, then restate what a reader may read.
+"""The one door through which Stripe's truth about a customer enters: ours made to match it, and rights restated.
 
 Whoever has a hint that something changed (an event, a return from Checkout, a sweep, staff) raises a counter with
 `request`. `customer` takes one look for all hints so far. One look at a time per customer, no transaction and no lock

@@ -1,4 +1,4 @@
-"""Billing for staff. Everything here mirrors Stripe and is read-only; actions call what the rest of billing calls.
+"""Billing for staff. What mirrors Stripe is read-only; what staff do calls what the rest of billing calls.
 
 Whatever belongs together is linked both ways: reader, customer, subscription, invoice, event, entitlement.
 """

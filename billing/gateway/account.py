@@ -24,18 +24,17 @@ from billing.gateway.refusals import translated
 from billing.gateway.sessions import HostedSessions
 from billing.gateway.unpacking import PAGE, plain
 from billing.snapshots import (
+    GOOD_STANDING,
     CardSnapshot,
     CustomerPicture,
     CustomerSnapshot,
     InvoiceSnapshot,
     PriceSnapshot,
-    Status,
     SubscriptionSnapshot,
 )
 
 logger = logging.getLogger(__name__)
 
-_CHARGED = (Status.TRIALING, Status.ACTIVE)
 _REFUNDED_ALREADY = "charge_already_refunded"
 _NO_NEXT_INVOICE = "invoice_upcoming_none"
 
@@ -306,7 +305,7 @@ class StripeGateway(ChargeCalls, HostedSessions, StripeGoods, Contracts):
 
     def _next_amounts(self, subscriptions: tuple[SubscriptionSnapshot, ...]) -> dict[str, int]:
         """Ask what comes next where something is let off: only Stripe knows what of it is left by then."""
-        asked = (theirs for theirs in subscriptions if theirs.discounts and theirs.status in _CHARGED)
+        asked = (theirs for theirs in subscriptions if theirs.discounts and theirs.status in GOOD_STANDING)
         answers = ((theirs.id, self.next_charge(subscription=theirs.id)) for theirs in asked)
         return {name: charge.amount for name, charge in answers if charge is not None}
 

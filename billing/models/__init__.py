@@ -1,6 +1,6 @@
 """What was bought, as a mirror of Stripe; what we asked of Stripe; what Stripe told us.
 
-Mirror rows are written by `billing.sync` only. Money is integer minor units with a lower-case currency.
+What mirrors a customer is written by `billing.sync` only. Money is integer minor units with a lower-case currency.
 """
 
 from __future__ import annotations

@@ -43,6 +43,7 @@ from billing.snapshots.parsing import (
     subscription,
 )
 from billing.snapshots.values import (
+    GOOD_STANDING,
     LONGEST_GIFT,
     LONGEST_PASS,
     OVER,
@@ -65,6 +66,7 @@ from billing.snapshots.values import (
 )
 
 __all__ = [
+    "GOOD_STANDING",
     "LONGEST_GIFT",
     "LONGEST_PASS",
     "OVER",

@@ -40,8 +40,10 @@ class Status(StrEnum):
 
 
 OVER = frozenset({Status.CANCELED, Status.INCOMPLETE_EXPIRED})
+# Nothing that fell due is unpaid.
+GOOD_STANDING = frozenset({Status.TRIALING, Status.ACTIVE})
 # It gives what it was bought for, the last of them in grace: so its group lives, and it can be kept after all.
-RUNNING = frozenset({Status.TRIALING, Status.ACTIVE, Status.PAST_DUE})
+RUNNING = GOOD_STANDING | {Status.PAST_DUE}
 # A renewal was not paid. A first payment that was never made is owed as well, but it gave nothing yet.
 OVERDUE = frozenset({Status.PAST_DUE, Status.UNPAID})
 OWED = OVERDUE | {Status.INCOMPLETE}

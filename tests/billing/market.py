@@ -142,7 +142,7 @@ class Market:
             }
         ).id
 
-    def buy(self, reader: User, price: str = "premium_monthly", *, card: str = GOOD_CARD) -> None:
+    def buy(self, reader: User, price: str = "premium_monthly", *, card: str | None = GOOD_CARD) -> None:
         """Subscribe as a reader would: Checkout, card, back."""
         checkout = subscribing.start(reader, price=price, return_url=BACK, gateway=self.gateway, now=self.now)
         attempt = subscribing.attempt_of(reader, checkout.attempt)

@@ -117,6 +117,16 @@ TABLE = (
         ),
     ),
     Row(
+        "trial that needs no card, and has none",
+        Status.TRIALING,
+        card="none",
+        fields={"trial_ends_at": END, "without_card": "cancel"},
+        then=(
+            Then(NOON, ENTITLED, "Trial until Dec. 15, 2026"),
+            Then(END - DAY, ENTITLED, "Trial until Dec. 15, 2026", mails=("trial_ending",)),
+        ),
+    ),
+    Row(
         "active",
         Status.ACTIVE,
         then=(

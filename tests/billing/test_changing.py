@@ -222,6 +222,14 @@ class TestWhatIsRefused:
             agree(market, reader, shown, **wrong)
         assert paid(market) == [490]
 
+    def test_what_is_paid_by_invoice_is_not_offered_either(self, market: Market, reader: User) -> None:
+        Subscription.objects.update(automatic=False)
+        with pytest.raises(NotPossible):
+            propose(market, reader)
+        state = outlook.of(reader, now=market.now)
+        assert state is not None
+        assert not state.can_change
+
     def test_the_same_price_and_one_not_on_sale(self, market: Market, reader: User) -> None:
         with pytest.raises(NotPossible):
             propose(market, reader, "culture_monthly")

@@ -14,6 +14,7 @@ from billing import (
     dunning,
     inbox,
     merging,
+    offers,
     outlook,
     returning,
     subscribing,
@@ -225,6 +226,17 @@ class TestMerging:
         assert {state.plan_name for state in outlook.every(reader, now=market.now)} == {"Premium", "Culture"}
         assert customers.of(reader) == stays
         assert len(market.objects("charge")) == charges
+
+    @pytest.mark.parametrize("which_stays", ["first", "second"])
+    def test_the_currency_is_that_of_the_one_who_takes_purchases(
+        self, market: Market, reader: User, other: Customer, which_stays: str
+    ) -> None:
+        first = Customer.objects.get(reader=reader)
+        stays, goes = (first, other) if which_stays == "first" else (other, first)
+        self.merge(market, stays=stays, goes=goes)
+        Customer.objects.filter(pk=stays.pk).update(currency="chf")
+        Customer.objects.filter(pk=goes.pk).update(currency="eur")
+        assert offers.locked_currency(reader) == "chf"
 
     def test_what_would_be_paid_twice_ends_with_its_period(self, market: Market, reader: User) -> None:
         first = Customer.objects.get(reader=reader)

@@ -238,6 +238,21 @@ class TestTheEndOfATrial:
         days(market, trying, 11.5)
         assert "no card is on file" in mail(trying, "trial_ending").text
 
+    def test_says_that_it_ends_where_none_was_asked_for_and_tells_of_the_charge_once_one_is_stored(
+        self, market: Market
+    ) -> None:
+        Price.objects.filter(slug="premium_monthly").update(trial_days=14, trial_needs_card=False)
+        market.buy(trying := a_reader(), card=None)
+        days(market, trying, 11.5)
+        told = mail(trying, "trial_ending").text
+        assert "nothing is charged" in told
+        assert "€" not in told
+        assert "None" not in told
+        post()
+        pay(market, trying)
+        market.look(trying)
+        assert "we charge €9.90" in mail(trying, "trial_ending").text
+
     def test_not_to_whoever_has_cancelled(self, market: Market, trying: User) -> None:
         contracts.cancel(trying, gateway=market.gateway, now=market.now)
         days(market, trying, 12)
