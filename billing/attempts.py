@@ -78,7 +78,8 @@ def give_way(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> bo
         if now < attempt.asked_at + _SETTLED:
             return False
         for customer in Customer.objects.filter(reader=attempt.reader, deleted_at=None):
-            waiting.for_sync(customer.pk, gateway=gateway, now=now)
+            if not waiting.for_sync(customer.pk, gateway=gateway, now=now):
+                return False
     unchanged = _free(attempt, now=now).filter(asked_at=attempt.asked_at)
     return unchanged.update(state=CheckoutAttempt.State.CLOSED, leased_until=None, closed_at=now) == 1
 

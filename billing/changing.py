@@ -222,7 +222,7 @@ def _check(reader: User, wish: Wish, *, gateway: Gateway, now: datetime) -> None
     """Refuse what is not as it was shown, by what Stripe says now."""
     agreements.refuse_outdated(shown_at=wish.shown_at, now=now)
     row = wish.subscription
-    waiting.for_sync(row.customer_id, gateway=gateway, now=now)
+    waiting.until_synced(row.customer_id, gateway=gateway, now=now)
     row = Subscription.objects.select_related("customer").get(pk=row.pk)
     item = _changeable(reader, row, wish.price, now=now)
     if wish.shown_at < item.period_starts_at.replace(microsecond=0):

@@ -41,11 +41,12 @@ def cancel(
     `subscription` is the outlook's id; without it the one that matters most is meant. Repeating it changes nothing.
 
     :raises NothingToDo: the reader has no such subscription, or it has ended.
+    :raises StripeTrouble: Stripe did not answer; ask again.
     """
     row = own_open(reader, subscription, now=now)
     if row.status in OVERDUE:
         # This ends reading at once, so it must not rest on old news: the payment may have come in meanwhile.
-        waiting.for_sync(row.customer_id, gateway=gateway, now=now)
+        waiting.until_synced(row.customer_id, gateway=gateway, now=now)
         row.refresh_from_db()
     if row.status in OVERDUE:
         ask(

@@ -157,13 +157,7 @@ def _expire(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> str
     """Close the session at Stripe; return what it is by then: `expired`, or `complete` if somebody was faster."""
     if not attempt.session_id:
         return ""
-    session = calls.recorded(
-        purpose="expire",
-        subject=attempt.session_id,
-        call=lambda key: gateway.expire_checkout(attempt.session_id, key=key),
-        now=now,
-    )
-    return session.status
+    return subscribing.expire(attempt.session_id, gateway=gateway, now=now).status
 
 
 def _close(attempt: CheckoutAttempt, *, now: datetime) -> None:

@@ -38,7 +38,7 @@ def merge(*, stays: Customer, goes: Customer, gateway: Gateway, now: datetime) -
     """
     reader = _join(stays.pk, goes.pk)
     for customer in (stays, goes):
-        waiting.for_sync(customer.pk, gateway=gateway, now=now)
+        waiting.until_synced(customer.pk, gateway=gateway, now=now)
     twice = _held_twice(reader, goes)
     for row in twice:
         if row.status in GOOD_STANDING and outlook.scheduled_end(row) is None:

@@ -46,7 +46,7 @@ def pause(
     :raises StripeTrouble: Stripe did not answer; ask again.
     """
     row = contracts.own_open(reader, subscription, now=now)
-    waiting.for_sync(row.customer_id, gateway=gateway, now=now)
+    waiting.until_synced(row.customer_id, gateway=gateway, now=now)
     row.refresh_from_db()
     obstacles.refuse_while_unpaid(outlook.every(reader, now=now), return_url="")
     renewal = next((moment for moment in dates(row, now=now) if moment >= until), None)
@@ -75,7 +75,7 @@ def resume(reader: User, *, subscription: str | None = None, gateway: Gateway, n
     """
     row = contracts.own_open(reader, subscription, now=now)
     if row.pause_behavior:
-        waiting.for_sync(row.customer_id, gateway=gateway, now=now)
+        waiting.until_synced(row.customer_id, gateway=gateway, now=now)
         row.refresh_from_db()
     if outlook.is_skipped(row):
         _begin(reader, row, gateway=gateway, now=now)
@@ -121,7 +121,7 @@ def _refuse_running(row: Subscription, *, gateway: Gateway, now: datetime) -> No
 
     :raises NothingToDo: so it is.
     """
-    waiting.for_sync(row.customer_id, gateway=gateway, now=now)
+    waiting.until_synced(row.customer_id, gateway=gateway, now=now)
     if not outlook.is_skipped(Subscription.objects.get(pk=row.pk)):
         raise NothingToDo(_("This subscription is not paused."))
 

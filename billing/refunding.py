@@ -46,7 +46,7 @@ def refund(invoice: Invoice, *, wish: Wish, by: User, gateway: Gateway, now: dat
     :raises StripeTrouble: Stripe did not answer; the same wish may be repeated, and is fulfilled by itself if need be.
     """
     # What was given back in Stripe's dashboard counts too, and so does this wish where nobody noted that it was met.
-    waiting.for_sync(invoice.customer_id, gateway=gateway, now=now)
+    waiting.until_synced(invoice.customer_id, gateway=gateway, now=now)
     known = RefundOrder.objects.filter(key=wish.key, invoice=invoice).first()
     order = known or _placed(invoice, wish=wish, by=by, now=now)
     return fulfil(order, gateway=gateway, now=now)

@@ -99,7 +99,7 @@ def agree(
 
     def check() -> None:
         agreements.refuse_outdated(shown_at=shown_at, now=now)
-        waiting.for_sync(last.customer_id, gateway=gateway, now=now)
+        waiting.until_synced(last.customer_id, gateway=gateway, now=now)
         ended, _price, card = _possible(reader, price, return_url=return_url, now=now)
         if _proposal(ended, wanted, card, at=shown_at, gateway=gateway).amount != amount:
             raise agreements.outdated()

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from billing import (
     attempts,
+    calls,
     catalogue,
     codes,
     customers,
@@ -162,6 +163,19 @@ def make_room(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> N
         _close(attempt, session, gateway=gateway, now=now)
 
 
+def expire(session: str, *, gateway: Gateway, now: datetime) -> CheckoutSnapshot:
+    """Close a session at Stripe; it comes back `expired`, or `complete` if somebody was faster.
+
+    :raises StripeTrouble: Stripe did not answer; ask again.
+    """
+    return calls.recorded(
+        purpose="expire",
+        subject=session,
+        call=lambda key: gateway.expire_checkout(session, key=key),
+        now=now,
+    )
+
+
 def attempt_of(reader: User, key: str) -> CheckoutAttempt | None:
     """Return the reader's own attempt of that name."""
     return CheckoutAttempt.objects.select_related("price__plan").filter(reader=reader, key=key).first()
@@ -250,7 +264,7 @@ def _session(attempt: CheckoutAttempt, *, gateway: Gateway, now: datetime) -> Ch
     )
     if not still_open.update(session_id=session.id, leased_until=None):
         # While Stripe was slow somebody else closed this attempt, or the account: its session must not be paid.
-        gateway.expire_checkout(session.id, key=f"expire-{attempt.key}")
+        expire(session.id, gateway=gateway, now=now)
         attempts.close(attempt, CheckoutAttempt.State.CLOSED, now=now)
         return None
     return session
@@ -311,7 +325,7 @@ def _explain_currency(attempt: CheckoutAttempt) -> None:
 def _close(attempt: CheckoutAttempt, session: CheckoutSnapshot, *, gateway: Gateway, now: datetime) -> None:
     """End an attempt that leads nowhere any more: paid, expired, or for another price than is wanted now."""
     if session.status == "open":
-        session = gateway.expire_checkout(session.id, key=f"expire-{attempt.key}")
+        session = expire(session.id, gateway=gateway, now=now)
     if session.status != "complete":
         attempts.close(attempt, CheckoutAttempt.State.CLOSED, now=now)
     elif not _settle(attempt, session, gateway=gateway, now=now):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from billing import deadline, sync
 from billing.errors import StripeTrouble
@@ -50,3 +51,12 @@ def for_sync(customer: int, *, gateway: Gateway, now: datetime) -> bool:
             return True
         if not patience.wait():
             return False
+
+
+def until_synced(customer: int, *, gateway: Gateway, now: datetime) -> None:
+    """Do as `for_sync` for whoever may not go on by old news.
+
+    :raises StripeTrouble: Stripe did not answer, or no look was written in time; ask again.
+    """
+    if not for_sync(customer, gateway=gateway, now=now):
+        raise StripeTrouble(_("We are still waiting for the latest news. Please try again in a moment."))

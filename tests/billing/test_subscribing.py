@@ -126,6 +126,20 @@ class TestStart:
         )
         assert start(market, reader).url
 
+    def test_a_page_that_stripe_would_not_close_is_closed_by_the_next_click(
+        self, market: Market, settings: Any
+    ) -> None:
+        settings.CHECKOUT_SECONDS_TO_WAIT = 0.0
+        reader = a_reader()
+        first = attempt(reader, start(market, reader))
+        market.fault(
+            target="api", kind="status", match="POST /v1/checkout/sessions/*", status=500, recorded=True
+        )
+        with pytest.raises(StripeTrouble):
+            start(market, reader, "premium_yearly")
+        assert start(market, reader, "premium_yearly").url
+        assert market.gateway.checkout(first.session_id).status == "expired"
+
     def test_stripe_down_is_trouble_and_leaves_the_way_open(self, market: Market, settings: Any) -> None:
         settings.CHECKOUT_SECONDS_TO_WAIT = 0.2
         reader = a_reader()

@@ -27,7 +27,6 @@ PAIRS = extent(ordinary=9, full=200)
 TOLERANCE = 0.10 if IS_FULL else 0.60
 TIMED = {("pages", "code"), ("app", "code"), ("app", "password"), ("app", "sign-up"), ("app", "reset")}
 SECRET = "correct horse battery"
-DECOY = "decoy"
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

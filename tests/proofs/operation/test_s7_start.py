@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -114,7 +115,20 @@ def _odd() -> list[Case]:
         "DEFAULT_FROM_EMAIL": ("desk", "desk@", "<>", "a@b.example, c@d.example",
                                "desk@news.example\r\nBcc: x@y.example"),
         "SITE_NAME": ("The\nCourant",),
+        "ALERTS_TO": ("desk", "desk@", "desk@news.example\r\nBcc: x@y.example"),
+        "CURRENCIES": ("euro", "eur;usd", "eur,xyz"),
+        "ACCESS_AFTER_REFUND": ("maybe", "keep,withdraw"),
+        "CHECKOUT_ASKS_FOR_CODES": ("perhaps",),
+        "EXPRESS_LANE": ("maybe",),
+        "STRIPE_TAX": ("perhaps",),
         "PAST_DUE_GRACE_DAYS": ("seven", "-1", "1.5", "9" * 12, "٣", "1e3"),
+        "GRACE_WARNING_DAYS": ("two", "-1", "61"),
+        "TRIAL_WARNING_DAYS": ("three", "-1", "61"),
+        "FIX_LINK_DAYS": ("a month", "0", "367"),
+        "GIFTS_PER_MONTH": ("many", "-1", "101"),
+        "GIFT_DAYS": ("long", "0", "91"),
+        "GIFT_OPENINGS": ("all", "0", "1001"),
+        "RECONCILE_CALLS_PER_SECOND": ("fast", "0", "-1"),
         "RENEWAL_SLACK_HOURS": ("a day", "-1", "9" * 12),
         "PAUSE_DAYS_LEAST": ("a week", "-1", "9" * 12),
         "PAUSE_DAYS_MOST": ("long", "-1", "367"),
@@ -160,6 +174,14 @@ def complaints(case: Case, environment: dict[str, str]) -> list[str]:
     if case.hidden and case.hidden in said:
         wrong.append(f"{case}: the value is told")
     return wrong
+
+
+def test_s7_every_variable_is_among_the_cases() -> None:
+    read = set(
+        re.findall(r'\benv\.\w+\(\s*"([A-Z_]+)"', (ROOT / "config/settings.py").read_text(encoding="utf-8"))
+    )
+    assert len(read) > 30
+    assert read - {case.name for case in cases()} == set()
 
 
 def test_s7_production_is_clean_and_refuses_what_cannot_be_meant(tmp_path: Path, figure: Figure) -> None:
