@@ -17,7 +17,7 @@ from itertools import islice
 from typing import TypeVar
 
 from django.conf import settings
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from accounts.models import User
 from billing import open_products, reckoning, sync
@@ -35,6 +35,8 @@ _LONGEST_REPORT = 500
 _COLLECTED = timedelta(days=40)
 _SUBSCRIPTIONS = "subscriptions"
 _STAGES = (_SUBSCRIPTIONS, *reckoning.Stage)
+# A run that is gone on with passes over whom somebody has looked at since it began, as long as that is no older.
+_JUST_NOW = timedelta(minutes=15)
 # What a look at one customer asks of Stripe; and for so many seconds calls may be saved up.
 _CALLS_OF_A_LOOK = 6
 _SAVED_UP = 2.0
@@ -89,12 +91,16 @@ def advance(
     if run is None:
         return ReconcileRun.objects.get(pk=run_pk)
     until = time.monotonic() + seconds if seconds is not None else None
+
+    def is_over() -> bool:
+        return until is not None and time.monotonic() > until
+
     pace = _Pace()
     try:
         while run.finished_at is None:
-            for looks in _steps(run, gateway=gateway, page=page, now=now):
+            for looks in _steps(run, gateway=gateway, page=page, is_over=is_over, now=now):
                 tell(run)
-                if until is not None and time.monotonic() > until:
+                if is_over():
                     return run
                 pace.keep(calls=1 + looks * _CALLS_OF_A_LOOK)
             _go_on(run, gateway=gateway, now=now)
@@ -147,11 +153,13 @@ def _pages(walk: Iterator[T], *, size: int = _PAGE) -> Iterator[list[T]]:
         yield page
 
 
-def _steps(run: ReconcileRun, *, gateway: Gateway, page: int, now: datetime) -> Iterator[int]:
+def _steps(
+    run: ReconcileRun, *, gateway: Gateway, page: int, is_over: Callable[[], bool], now: datetime
+) -> Iterator[int]:
     """Take the pages of the stage that a run is in; yields how many customers each page made us look at."""
     if run.stage == _SUBSCRIPTIONS:
         for theirs in _pages(gateway.subscriptions(after=run.cursor), size=page):
-            yield _take(run, theirs, gateway=gateway, now=now)
+            yield _take(run, theirs, gateway=gateway, is_over=is_over, now=now)
         return
     since = reckoning.recent()
     walk = reckoning.walk(reckoning.Stage(run.stage), gateway=gateway, after=run.cursor)
@@ -191,8 +199,22 @@ def _take_returns(
     return len(differing)
 
 
-def _take(run: ReconcileRun, page: list[SubscriptionSnapshot], *, gateway: Gateway, now: datetime) -> int:
+def _take(
+    run: ReconcileRun,
+    page: list[SubscriptionSnapshot],
+    *,
+    gateway: Gateway,
+    is_over: Callable[[], bool],
+    now: datetime,
+) -> int:
     findings = compare(page)
+    differing = {finding.subscription for finding in findings if finding.difference}
+    behind = _to_look_behind(run, [theirs for theirs in page if theirs.id not in differing], now=now)
+    for number, customer in enumerate(behind):
+        if number and is_over():  # the page is taken again, without those who were looked at
+            return number
+        sync.request([customer], now=now)
+        sync.customer(customer, gateway=gateway, now=now)
     equal = [finding.subscription for finding in findings if not finding.difference]
     Subscription.objects.filter(stripe_id__in=equal).update(proven_at=run.started_at)
     run.checked += len(findings)
@@ -200,8 +222,6 @@ def _take(run: ReconcileRun, page: list[SubscriptionSnapshot], *, gateway: Gatew
     for finding in findings:
         if finding.difference:
             _repair(run, finding, gateway=gateway, now=now)
-    behind = _look_behind(page, gateway=gateway, now=now)
-    differing = {finding.subscription for finding in findings if finding.difference}
     repaired = [
         finding.subscription
         for finding in compare([theirs for theirs in page if theirs.id in differing])
@@ -211,7 +231,7 @@ def _take(run: ReconcileRun, page: list[SubscriptionSnapshot], *, gateway: Gatew
     run.repaired += len(repaired)
     run.cursor = page[-1].id
     _save(run)
-    return len(differing) + behind
+    return len(differing) + len(behind)
 
 
 def _repair(run: ReconcileRun, finding: Finding, *, gateway: Gateway, now: datetime) -> None:
@@ -226,11 +246,12 @@ def _repair(run: ReconcileRun, finding: Finding, *, gateway: Gateway, now: datet
     _report(run, line)
 
 
-def _look_behind(page: list[SubscriptionSnapshot], *, gateway: Gateway, now: datetime) -> int:
-    """Look at the customers of whom a subscription does not tell all: its invoices say what is owed, and why.
+def _to_look_behind(run: ReconcileRun, page: list[SubscriptionSnapshot], *, now: datetime) -> list[int]:
+    """Return customers of whom a subscription does not tell all: its invoices say what is owed, and why.
 
     Also where a recent invoice is neither paid nor given up as far as we know: nothing else would tell of one that is
-    stuck, or was paid since. Old debts are left to the sweep of those looked at longest ago.
+    stuck, or was paid since. Old debts are left to the sweep of those looked at longest ago, and whom Stripe gave no
+    picture of comes back by itself.
     """
     unsettled = {theirs.customer for theirs in page if theirs.pause_behavior or theirs.status in OWED}
     names = {theirs.customer for theirs in page}
@@ -238,11 +259,9 @@ def _look_behind(page: list[SubscriptionSnapshot], *, gateway: Gateway, now: dat
         customer__stripe_id__in=names, status__in=("draft", "open"), created_at__gte=now - _COLLECTED
     )
     wanted = Q(stripe_id__in=unsettled) | Q(pk__in=unpaid.values("customer"))
-    customers = list(Customer.objects.filter(wanted, synced_at__lt=now))
-    for customer in customers:
-        sync.request([customer.pk], now=now)
-        sync.customer(customer.pk, gateway=gateway, now=now)
-    return len(customers)
+    put_off = Q(sync_requested__gt=F("sync_done"), next_sync_at__gt=now)
+    stale = Customer.objects.filter(wanted, synced_at__lt=max(run.started_at, now - _JUST_NOW))
+    return list(stale.exclude(put_off).order_by("pk").values_list("pk", flat=True))
 
 
 def _look_the_other_way(run: ReconcileRun, *, gateway: Gateway, now: datetime) -> None:

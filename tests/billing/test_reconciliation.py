@@ -225,6 +225,34 @@ class TestComparison:
         assert comparison.unfinished(now=shop.now) is None
         assert ReconcileRun.objects.count() == 1
 
+    def test_a_page_that_asks_for_many_looks_is_gone_on_with(self, shop: Shop) -> None:
+        debtors = [subscriber(shop) for _number in range(4)]
+        for customer in debtors:
+            shop.sandbox.swap_card(customer.stripe_id, card=FAILS_LATER)
+        shop.sandbox.advance(months=1)
+        for customer in debtors:
+            shop.sync(customer)
+        shop.sandbox.advance(seconds=4 * 24 * 3600)
+        # Of one of them Stripe says nothing for now: it holds nobody up.
+        shop.sandbox.world.faults.add(
+            Fault(
+                target="api",
+                kind="status",
+                match=f"GET /v1/customers/{debtors[1].stripe_id}",
+                status=500,
+                left=99,
+            )
+        )
+        run, steps = compare_all(shop, seconds=0), 1
+        looked_at = {customer.pk for customer in Customer.objects.filter(synced_at=shop.now)}
+        assert len(looked_at) == 1
+        while run.finished_at is None:
+            shop.sandbox.advance(seconds=150)
+            run, steps = compare_all(shop, seconds=0), steps + 1
+            assert steps < 20
+        assert (run.checked, run.equal) == (4, 4)
+        assert [customer.invoices.get(status="open").attempt_count for customer in debtors] == [2, 1, 2, 2]
+
     def test_one_at_a_time_until_a_dead_worker_s_lease_is_over(self, shop: Shop) -> None:
         subscriber(shop)
         key = comparison.start(now=shop.now)
