@@ -305,9 +305,17 @@ class StripeGateway(ChargeCalls, HostedSessions, StripeGoods, Contracts):
 
     def _next_amounts(self, subscriptions: tuple[SubscriptionSnapshot, ...]) -> dict[str, int]:
         """Ask what comes next where something is let off: only Stripe knows what of it is left by then."""
-        asked = (theirs for theirs in subscriptions if theirs.discounts and theirs.status in GOOD_STANDING)
-        answers = ((theirs.id, self.next_charge(subscription=theirs.id)) for theirs in asked)
+        asked = [theirs.id for theirs in subscriptions if theirs.discounts and theirs.status in GOOD_STANDING]
+        answers = ((name, self._next_charge_or_none(name)) for name in asked)
         return {name: charge.amount for name, charge in answers if charge is not None}
+
+    def _next_charge_or_none(self, subscription: str) -> NextCharge | None:
+        """Let a number that Stripe will not work out, for want of an address, say, keep nothing else from us."""
+        try:
+            return self.next_charge(subscription=subscription)
+        except StripeRefused as refusal:
+            logger.warning("What %s costs next is not known: %s", subscription, refusal)
+            return None
 
     def _whole(self, subscription: dict[str, Any]) -> dict[str, Any]:
         """Fetch the items that did not fit into the first page."""

@@ -311,6 +311,15 @@ class TestIntroduction:
         assert state_of(reader, shelf).discount_text.startswith("Two months for half, until ")
         assert [next_is_as_told(shelf, reader) for _ in range(3)] == [497, 995, 995]
 
+    def test_a_number_that_stripe_will_not_work_out_keeps_nothing_else_from_us(
+        self, shelf: Market, reader: User
+    ) -> None:
+        buy(shelf, reader, "paper_half")
+        shelf.fault(target="api", kind="status", match="POST /v1/invoices/create_preview", status=400, left=99)
+        shelf.pass_time(reader, months=1)
+        assert [invoice["amount_paid"] for invoice in charges(shelf)] == [497, 497]
+        assert Subscription.objects.get().invoices.filter(status="paid").count() == 2
+
     def test_credit_and_discount_together(self, shelf: Market, reader: User) -> None:
         buy(shelf, reader, "paper_half")
         shelf.sdk.v1.customers.update(shelf.customer(reader).stripe_id, {"balance": -100})
