@@ -21,6 +21,7 @@ from billing import (
     presents,
     reconciliation,
     redeeming,
+    reminders,
     sync,
 )
 from billing.models import Customer, Present
@@ -28,6 +29,8 @@ from billing.models import Customer, Present
 logger = logging.getLogger(__name__)
 
 _BATCH = 20
+# Letters are only put into the outbox, so many more fit into a task.
+_MAILS = 500
 # Workers are killed after a minute: all that a task asks of Stripe ends before, and no row is begun that might not.
 # What is left stays due, and somebody is rung for it again.
 _SECONDS = 50.0
@@ -109,26 +112,37 @@ def reconcile_further(run: int) -> None:
     comparison.advance(run, gateway=gateway.default(), now=clock.now(), seconds=_SECONDS_OF_COMPARING)
 
 
-@shared_task(name="billing.notify_expiring_cards")
-def notify_expiring_cards() -> None:
-    """Tell readers of cards that will have expired, and of yearly renewals, before the charge."""
+@shared_task(name="billing.remind_readers")
+def remind_readers() -> None:
+    """Go on with this day's round of reminders: trials that end, cards that expire or are missing, yearly charges."""
     moment = clock.now()
-    customers = dunning.to_remind().values_list("pk", flat=True)
-    _each(
-        customers.iterator(),
-        lambda pk: dunning.remind(Customer.objects.select_related("reader").get(pk=pk), now=moment),
-    )
+
+    def remind(pk: int) -> None:
+        reminders.pass_by(pk)
+        dunning.remind(Customer.objects.select_related("reader").get(pk=pk), now=moment)
+
+    with deadline.within(_SECONDS):
+        while deadline.seconds_left() >= _SECONDS_FOR_A_ROW:
+            customers = reminders.due(now=moment, limit=_BATCH)
+            if not customers:
+                return
+            _each(customers, remind)
 
 
 @shared_task(name="billing.look_after_presents")
 def look_after_presents() -> None:
-    """Learn what was paid or given back, finish refunds and notes, tell recipients whose day has come."""
+    """Tell recipients whose day has come, finish refunds and notes, learn what was paid or given back."""
     moment = clock.now()
-    due = Present.objects.to_send(at=moment).values_list("pk", flat=True)[:_BATCH]
-    _each(list(due), lambda pk: presents.send(Present.objects.get(pk=pk), now=moment))
-    _each(list(Present.objects.to_give_back().values_list("pk", flat=True)[:_BATCH]), _give_back)
-    _each(list(Present.objects.to_note().values_list("pk", flat=True)[:_BATCH]), _note)
-    _each(reconciliation.presents_unseen(now=moment, limit=_BATCH), _look_at_present)
+    to_send = Present.objects.to_send(at=moment).order_by("made_at", "pk").values_list("pk", flat=True)
+    with deadline.within(_SECONDS):
+        _each(list(to_send[:_MAILS]), lambda pk: presents.send(Present.objects.get(pk=pk), now=moment))
+        # In any order: what Stripe refuses each time does not hold up the others.
+        _each(
+            list(Present.objects.to_give_back().order_by("?").values_list("pk", flat=True)[:_BATCH]),
+            _give_back,
+        )
+        _each(list(Present.objects.to_note().order_by("?").values_list("pk", flat=True)[:_BATCH]), _note)
+        _each(reconciliation.presents_unseen(now=moment, limit=_BATCH), _look_at_present)
     presents.forget_unpaid(now=moment)
 
 

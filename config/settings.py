@@ -433,7 +433,10 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat")
 # Each periodic task finds its work in the database and claims it there, so two schedules are harmless.
 CELERY_BEAT_SCHEDULE = {
-    "sweep the inbox, waiting customers and the outbox": {"task": "billing.sweep", "schedule": 10.0},
+    "sweep the inbox and waiting customers, go on with a comparison": {
+        "task": "billing.sweep",
+        "schedule": 10.0,
+    },
     "send mails left in the outbox": {"task": "accounts.sweep_mails", "schedule": 10.0},
     "cut previews by new rules": {"task": "paywall.cut_previews", "schedule": 60.0},
     "forget free reads that count no more": {"task": "paywall.forget_free_reads", "schedule": 86400.0},
@@ -448,10 +451,7 @@ CELERY_BEAT_SCHEDULE = {
     "refresh the catalogue": {"task": "billing.refresh_catalogue", "schedule": 3600.0},
     "compare everything with Stripe": {"task": "billing.reconcile", "schedule": crontab(hour=3, minute=17)},
     "look after gift subscriptions": {"task": "billing.look_after_presents", "schedule": 900.0},
-    "tell readers of cards that expire": {
-        "task": "billing.notify_expiring_cards",
-        "schedule": crontab(hour=9, minute=5),
-    },
+    "tell readers ahead": {"task": "billing.remind_readers", "schedule": 60.0},
 }
 
 # Logs

@@ -189,7 +189,7 @@ class ReconcileRun(models.Model):
 
 
 class Cursor(models.Model):
-    """How far a walk over Stripe's events has come."""
+    """How far a walk has come: over Stripe's events, or over those who are to be reminded."""
 
     name = models.CharField(max_length=60, primary_key=True)
     position = models.CharField(max_length=120, blank=True)

@@ -315,7 +315,9 @@ class TestIntroduction:
         self, shelf: Market, reader: User
     ) -> None:
         buy(shelf, reader, "paper_half")
-        shelf.fault(target="api", kind="status", match="POST /v1/invoices/create_preview", status=400, left=99)
+        shelf.fault(
+            target="api", kind="status", match="POST /v1/invoices/create_preview", status=400, left=99
+        )
         shelf.pass_time(reader, months=1)
         assert [invoice["amount_paid"] for invoice in charges(shelf)] == [497, 497]
         assert Subscription.objects.get().invoices.filter(status="paid").count() == 2

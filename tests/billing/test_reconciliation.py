@@ -366,7 +366,7 @@ class TestTasks:
         tasks.sweep_stale()
         tasks.refresh_catalogue()
         tasks.reconcile()
-        tasks.notify_expiring_cards()
+        tasks.remind_readers()
         assert ReconcileRun.objects.get().equal == 1
 
 
