@@ -62,6 +62,22 @@ AGREEMENTS: tuple[Mutation, ...] = (
         "days_later",
     ),
     Mutation(
+        "an agreement gives way only after a look at what came of it",
+        "billing/attempts.py",
+        "            if not waiting.for_sync(customer.pk, gateway=gateway, now=now):\n                return False\n",
+        "            waiting.for_sync(customer.pk, gateway=gateway, now=now)\n",
+        "../billing/test_old_news.py",
+        "bought_again",
+    ),
+    Mutation(
+        "nothing is ended at once by old news",
+        "billing/contracts.py",
+        "        waiting.until_synced(row.customer_id, gateway=gateway, now=now)\n",
+        "        waiting.for_sync(row.customer_id, gateway=gateway, now=now)\n",
+        "../billing/test_old_news.py",
+        "just_paid_for",
+    ),
+    Mutation(
         "an agreement gives way only when nothing can come of it",
         "billing/attempts.py",
         "        if now < attempt.asked_at + _SETTLED:\n            return False\n",

@@ -100,8 +100,8 @@ SERVICE: tuple[Mutation, ...] = (
     Mutation(
         "what a comparison finds different is looked at",
         "billing/comparison.py",
-        "        sync.customer(customer, gateway=gateway, now=now)\n",
-        "        pass\n",
+        "        sync.customer(customer, gateway=gateway, now=now)\n    _report(run, line)\n",
+        "    _report(run, line)\n",
         "histories/test_r1_convergence.py",
     ),
     Mutation(

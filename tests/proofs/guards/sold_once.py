@@ -97,7 +97,7 @@ SOLD_ONCE: tuple[Mutation, ...] = (
     Mutation(
         "the sweep notes what was not noted",
         "billing/tasks.py",
-        '    _each(list(Present.objects.to_note().values_list("pk", flat=True)[:_BATCH]), _note)\n',
+        '        _each(list(Present.objects.to_note().order_by("?").values_list("pk", flat=True)[:_BATCH]), _note)\n',
         "",
         "../billing/test_redeemed_once.py",
         "written_by_the_sweep",
