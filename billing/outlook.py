@@ -208,7 +208,7 @@ def _outlook(row: Subscription, *, names: Mapping[str, str], now: datetime) -> O
         ended_unpaid=_is_unpaid_end(row),
         card=card,
         can_cancel=row.is_open and scheduled is None,
-        can_resume=(scheduled is not None or _is_paused(row)) and row.status in RUNNING,
+        can_resume=(scheduled is not None or _is_paused(row)) and row.status in RUNNING | {Status.PAUSED},
         can_change=row.status in GOOD_STANDING
         and row.automatic
         and scheduled is None
@@ -226,13 +226,15 @@ def _outlook(row: Subscription, *, names: Mapping[str, str], now: datetime) -> O
 
 
 def is_skipped(row: Subscription) -> bool:
-    """Tell whether the running period is one that nobody pays for, because of a pause."""
+    """Tell whether the running period is one that nobody pays for, because of a pause: ours, or one of Stripe's own."""
+    if row.status == Status.PAUSED:
+        return True
     latest = next((one for one in row.invoices.all() if one.stripe_id == row.latest_invoice), None)
     return row.pause_behavior == "void" and latest is not None and latest.status in {"void", "draft"}
 
 
 def _is_paused(row: Subscription) -> bool:
-    return row.is_open and row.pause_behavior == "void"
+    return row.status == Status.PAUSED or (row.is_open and row.pause_behavior == "void")
 
 
 def _can_pause(row: Subscription, *, ends_at: datetime | None) -> bool:

@@ -1,4 +1,8 @@
-"""A pause: whole periods that are neither charged nor read, with a date at which Stripe goes on by itself."""
+"""A pause: whole periods that are neither charged nor read, with a date at which Stripe goes on by itself.
+
+Stripe has a pause of its own besides, the status `paused`: of a trial that ended without a card, or made in its
+dashboard. It is taken back here too.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,12 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from billing import agreements, contracts, links, months, obstacles, outlook, waiting, words
+from billing import agreements, card_faces, contracts, links, months, obstacles, outlook, waiting, words
 from billing.agreements import Deed, Wish
 from billing.errors import CardOnFileRefused, CardRefused, NothingToDo, NotPossible
 from billing.gateway import Gateway
 from billing.models import CheckoutAttempt, Subscription
+from billing.snapshots import Status
 
 # Stripe voids what is billed before this; the renewal itself must not be.
 _BEFORE_RENEWAL = timedelta(hours=1)
@@ -67,14 +72,16 @@ def pause(
 def resume(reader: User, *, subscription: str | None = None, gateway: Gateway, now: datetime) -> None:
     """Take back a scheduled end, or a pause. Repeating it changes nothing.
 
-    A pause that has not begun leaves all as it was. One that has begun ends with a new period, which is charged now.
+    A pause that has not begun leaves all as it was. One that has begun ends with a new period, which is charged now;
+    after a pause of Stripe's own it is owed where the card does not pay.
 
     :raises NothingToDo: the reader has no such subscription, or it has ended, or its pause has.
+    :raises NotPossible: there is no card that could be charged.
     :raises CardOnFileRefused: the card did not pay for the new period; the pause goes on.
     :raises StripeTrouble: Stripe did not answer; ask again.
     """
     row = contracts.own_open(reader, subscription, now=now)
-    if row.pause_behavior:
+    if row.pause_behavior or row.status == Status.PAUSED:
         waiting.until_synced(row.customer_id, gateway=gateway, now=now)
         row.refresh_from_db()
     if outlook.is_skipped(row):
@@ -83,7 +90,7 @@ def resume(reader: User, *, subscription: str | None = None, gateway: Gateway, n
         contracts.ask(
             row,
             purpose="unpause",
-            call=lambda key: _unpause(row, key, gateway),
+            call=lambda key: gateway.unpause(subscription=row.stripe_id, begin_now=False, key=key),
             gateway=gateway,
             now=now,
         )
@@ -95,6 +102,9 @@ def _begin(reader: User, row: Subscription, *, gateway: Gateway, now: datetime) 
     item = row.items.select_related("price").first()
     if item is None or item.price is None:
         raise NotPossible(_("This subscription cannot be changed here. Please write to us."))
+    if card_faces.charged_for(row) is None:
+        remedy = {"kind": "fix_card", "url": links.card(return_url=links.account())}
+        raise NotPossible(_("Please enter a card first."), remedies=(remedy,))
     wish = Wish(
         kind=CheckoutAttempt.Kind.CHANGE,
         subscription=row,
@@ -105,7 +115,7 @@ def _begin(reader: User, row: Subscription, *, gateway: Gateway, now: datetime) 
     )
     deed = Deed(
         check=lambda: _refuse_running(row, gateway=gateway, now=now),
-        ask=lambda key: _unpause(row, key, gateway, begin_now=True),
+        ask=lambda key: _go_on(row, key, gateway),
     )
     try:
         agreements.keep(reader, wish, deed, gateway=gateway, now=now)
@@ -126,8 +136,10 @@ def _refuse_running(row: Subscription, *, gateway: Gateway, now: datetime) -> No
         raise NothingToDo(_("This subscription is not paused."))
 
 
-def _unpause(row: Subscription, key: str, gateway: Gateway, *, begin_now: bool = False) -> object:
-    return gateway.unpause(subscription=row.stripe_id, begin_now=begin_now, key=key)
+def _go_on(row: Subscription, key: str, gateway: Gateway) -> object:
+    if row.status == Status.PAUSED:
+        return gateway.resume(subscription=row.stripe_id, key=key)
+    return gateway.unpause(subscription=row.stripe_id, begin_now=True, key=key)
 
 
 def _renewal(last: datetime, interval: str, count: int) -> datetime | None:

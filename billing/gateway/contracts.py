@@ -128,6 +128,14 @@ class Contracts(ABC):
             }
         return self._update_subscription(subscription, wish, key=key)
 
+    def resume(self, *, subscription: str, key: str) -> SubscriptionSnapshot:
+        """Take back a pause of Stripe's own, with a new period that is charged or owed."""
+        with translated():
+            made = self._v1.subscriptions.resume(
+                subscription, {"billing_cycle_anchor": {"type": "now"}}, {"idempotency_key": key}
+            )
+        return snapshots.subscription(plain(made))
+
     def explain_end(self, *, subscription: str, feedback: str, comment: str, key: str) -> None:
         """Note why a reader cancelled."""
         details: SubscriptionUpdateParamsCancellationDetails = {"comment": comment}

@@ -294,6 +294,10 @@ class Gateway(Goods, Protocol):
         """
         ...
 
+    def resume(self, *, subscription: str, key: str) -> SubscriptionSnapshot:
+        """Take back a pause of Stripe's own (status `paused`): a new period begins, and is charged or owed."""
+        ...
+
     def explain_end(self, *, subscription: str, feedback: str, comment: str, key: str) -> None:
         """Note at Stripe why a reader cancelled; possible also of one that has ended."""
         ...

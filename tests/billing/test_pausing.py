@@ -9,12 +9,12 @@ import pytest
 from django.test import Client
 
 from accounts.models import Mail, User
-from billing import outlook, pausing
-from billing.errors import CardOnFileRefused, NothingToDo, NotPossible, PaymentWaiting
-from billing.models import Invoice, Subscription
+from billing import cards, outlook, pausing, subscribing
+from billing.errors import AlreadySubscribed, CardOnFileRefused, NothingToDo, NotPossible, PaymentWaiting
+from billing.models import Invoice, PaymentMethod, Subscription
 from billing.outlook import Outlook
 from paywall import entitlements
-from tests.billing.market import FAILING_CARD, Market
+from tests.billing.market import BACK, FAILING_CARD, Market
 from tests.factories.accounts import a_reader
 from tests.proofs.races.races import at_once
 
@@ -174,6 +174,61 @@ class TestResume:
         market.pass_time(reader, seconds=33 * DAY)
         at_once(*[lambda: resume(market, reader)] * 4)
         assert paid(market) == [990, 990]
+
+
+class TestStripesOwn:
+    """The status `paused`: the wall says "resume", and so do the page and the API."""
+
+    @pytest.fixture
+    def reader(self, market: Market, reader: User) -> User:
+        row = Subscription.objects.get(customer__reader=reader)
+        market.sdk.v1.subscriptions.pause(row.stripe_id, {"type": "subscription"})
+        market.pass_time(reader, seconds=3 * DAY)
+        assert not reads(market, reader)
+        return reader
+
+    def test_one_click_goes_on_with_a_period_that_is_paid_once(
+        self, client: Client, market: Market, reader: User
+    ) -> None:
+        client.force_login(reader)
+        state = state_of(market, reader)
+        assert (state.status, state.paused, state.can_resume) == ("paused", True, True)
+        page = client.get("/account/").content.decode()
+        assert "Go on now (€9.90 a month, charged today)" in page
+        for _click in range(2):
+            assert (
+                client.post("/api/v1/subscription/resume", {}, content_type="application/json").status_code
+                == 200
+            )
+        assert paid(market) == [990, 990]
+        assert reads(market, reader)
+
+    def test_without_a_card_it_asks_for_one(self, market: Market, reader: User) -> None:
+        market.sdk.v1.payment_methods.detach(PaymentMethod.objects.get(detached_at=None).stripe_id)
+        market.look(reader)
+        with pytest.raises(NotPossible) as refusal:
+            resume(market, reader)
+        assert [remedy["kind"] for remedy in refusal.value.remedies] == ["fix_card"]
+        assert paid(market) == [990]
+
+    def test_where_the_card_fails_the_page_says_so_and_a_new_one_pays(
+        self, market: Market, reader: User
+    ) -> None:
+        market.sandbox.swap_card(market.customer(reader).stripe_id, card=FAILING_CARD)
+        market.look(reader)
+        resume(market, reader)
+        state = state_of(market, reader)
+        assert (state.status, state.needs_card) == ("past_due", True)
+        cards.finish(market.card_form(reader), reader=reader, gateway=market.gateway, now=market.now)
+        assert paid(market) == [990, 990]
+        assert state_of(market, reader).status == "active"
+
+    def test_the_way_to_a_purchase_leads_back_to_it(self, market: Market, reader: User) -> None:
+        with pytest.raises(AlreadySubscribed) as refusal:
+            subscribing.start(
+                reader, price="premium_monthly", return_url=BACK, gateway=market.gateway, now=market.now
+            )
+        assert [remedy["kind"] for remedy in refusal.value.remedies] == ["resume"]
 
 
 class TestApiAndPage:
