@@ -262,10 +262,10 @@ def _remembered(event: StripeEvent) -> str:
 
 def _after_checkout(event: StripeEvent, *, gateway: Gateway, now: datetime) -> None:
     """Close the attempt that led to a session; finish what a card form was for, also if the reader never came back."""
-    attempts = CheckoutAttempt.objects.filter(session_id=event.object_id, state=CheckoutAttempt.State.OPEN)
+    still_open = CheckoutAttempt.objects.filter(session_id=event.object_id, state=CheckoutAttempt.State.OPEN)
     if event.type == "checkout.session.expired":
-        attempts.update(state=CheckoutAttempt.State.CLOSED, leased_until=None, closed_at=now)
-    elif (attempt := attempts.first()) is not None:
+        still_open.update(state=CheckoutAttempt.State.CLOSED, leased_until=None, closed_at=now)
+    elif (attempt := still_open.first()) is not None:
         arrival = subscribing.finish(attempt, session_id=event.object_id, gateway=gateway, now=now)
         if arrival is subscribing.Arrival.CONFIRMING:
             raise StripeTrouble("What was bought is not known here yet.")

@@ -18,7 +18,12 @@ from billing.gateway import Delivery, Gateway
 from billing.models import CheckoutAttempt, Cursor, Customer, Present, Subscription
 from billing.snapshots import OVER, Status
 
+# A replay begins so long before the last one ended: Stripe lists some events late.
 _OVERLAP = timedelta(hours=1)
+# So long after a look that left something in doubt, another one is due.
+_AGAIN = timedelta(hours=1)
+# A buyer who went to pay is back, or a webhook told of it, long before.
+_UNHEARD = timedelta(minutes=15)
 _WINDOW = timedelta(hours=6)
 # A page to pay on is open for a day; its payment may need another one.
 _PAYABLE = timedelta(days=2)
@@ -80,7 +85,7 @@ def sweep_boundaries(*, now: datetime, limit: int = _BATCH) -> int:
     # Looked at since, and still not as it should be: Stripe was late itself, or a payment is being waited for.
     settled = (Status.TRIALING, Status.ACTIVE, Status.PAUSED)
     unsettled = Q(period_ends_at__lte=now) | Q(cancel_at__lte=now) | ~Q(status__in=settled)
-    doubtful = unsettled & Q(synced_at__lte=now - _OVERLAP)
+    doubtful = unsettled & Q(synced_at__lte=now - _AGAIN)
     rows = Subscription.objects.exclude(status__in=OVER).filter(unseen | doubtful)
     wanted = Customer.objects.filter(
         Q(subscriptions__in=rows) | Q(pk__in=leftovers.customers(now=now)) | _may_have_paid(now=now)
@@ -93,8 +98,8 @@ def presents_unseen(*, now: datetime, limit: int = _BATCH) -> list[int]:
 
     Those on their way are looked at each hour for two days; those paid and not over, each day, for a refund.
     """
-    on_the_way = Q(paid_at=None, made_at__lte=now - _OVERLAP / 4, made_at__gt=now - _PAYABLE) & (
-        Q(looked_at=None) | Q(looked_at__lte=now - _OVERLAP)
+    on_the_way = Q(paid_at=None, made_at__lte=now - _UNHEARD, made_at__gt=now - _PAYABLE) & (
+        Q(looked_at=None) | Q(looked_at__lte=now - _AGAIN)
     )
     paid = Q(paid_at__isnull=False, is_refunded=False, looked_at__lte=now - timedelta(days=1)) & (
         Q(ends_at=None) | Q(ends_at__gt=now)
@@ -117,9 +122,9 @@ def sweep_stale(*, now: datetime, limit: int = _BATCH) -> int:
 def _may_have_paid(*, now: datetime) -> Q:
     """Find those who went to Checkout a while ago and of whom we heard nothing; what is paid once has no later date."""
     unheard = CheckoutAttempt.objects.filter(
-        state=CheckoutAttempt.State.OPEN, started_at__lte=now - _OVERLAP, started_at__gt=now - _PAYABLE
+        state=CheckoutAttempt.State.OPEN, started_at__lte=now - _AGAIN, started_at__gt=now - _PAYABLE
     )
-    unseen = Q(synced_at=None) | Q(synced_at__lte=now - _OVERLAP)
+    unseen = Q(synced_at=None) | Q(synced_at__lte=now - _AGAIN)
     return Q(reader__checkout_attempts__in=unheard) & unseen
 
 

@@ -307,13 +307,12 @@ def _trouble(term: lifecycle.Term, theirs: SubscriptionSnapshot, picture: Custom
     if term.unpaid is None:
         return None
     failed = next((card for card in picture.cards if card.id == term.unpaid.failed_card), None)
+    cause = words.AUTHENTICATION if term.unpaid.needs_action else term.unpaid.failure_code
     return Trouble(
         card=_card_text(failed or picture.card_for(theirs)),
-        cause=words.AUTHENTICATION if term.unpaid.needs_action else term.unpaid.failure_code,
+        cause=cause,
         retry_at=advice.retry_at(
-            term.unpaid.next_payment_attempt,
-            code=words.AUTHENTICATION if term.unpaid.needs_action else term.unpaid.failure_code,
-            advice_code=term.unpaid.advice_code,
+            term.unpaid.next_payment_attempt, code=cause, advice_code=term.unpaid.advice_code
         ),
     )
 

@@ -6,7 +6,7 @@ from django.apps import AppConfig
 
 
 class ConfigConfig(AppConfig):
-    """The `config` package as an app: it has commands and checks, no models."""
+    """The `config` package as an app: it has commands, no models."""
 
     name = "config"
 

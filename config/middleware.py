@@ -30,7 +30,7 @@ _HEADERS = (
 
 
 class RefuseControlCharacters:
-    """Answer 400 to control characters in the path, the query or a header that names somebody.
+    """Answer 400 to control characters in the path, the query or a header that names somebody, 413 to large bodies.
 
     Postgres refuses NUL in text, which would otherwise surface as a 500.
     """

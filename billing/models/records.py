@@ -125,7 +125,7 @@ class CheckoutAttempt(models.Model):
 
 
 class OutboundCall(models.Model):
-    """A write to Stripe, recorded before it is made: its id is the idempotency key, so a retry is the same call.
+    """A write to Stripe, recorded before it is made: its `key` is the idempotency key, so a retry is the same call.
 
     At most one unfinished call per purpose and object; whoever repeats the wish meanwhile joins that call.
     """

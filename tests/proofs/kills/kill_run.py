@@ -180,7 +180,7 @@ class Verdict:
             yield f"{len(subscriptions)} subscriptions at Stripe"
         for name in known:
             charges, invoices = (self._of(name, rows) for rows in (self._charges, self._invoices))
-            yield from oracle.charged_twice(charges, invoices, once=scene.pays_once)
+            yield from oracle.not_as_asked(charges, invoices, once=scene.pays_once)
             back = sum(row["amount_refunded"] for row in self._of(name, self._charges))
             if back > scene.gives_back:
                 yield f"{back} was given back, not {scene.gives_back}"

@@ -260,18 +260,13 @@ _MORE_THAN_MIRRORED: Mapping[str, Mapping[str, _DESK]] = {
     "paywall_ruleset": {**_EDITED, **_ADDED, **_DELETED, "publish": (NOT_ME, NOT_ME, ALL)},
 }
 _MODELS = (
-    "accounts_mail", "accounts_session", "accounts_user", "auth_group", "mfa_authenticator",
+    "accounts_mail", "accounts_session", "accounts_user", "auth_group", "billing_alert", "billing_billedtime",
+    "billing_checkoutattempt", "billing_comp", "billing_cursor", "billing_customer", "billing_daypass",
+    "billing_dispute", "billing_invoice", "billing_openproduct", "billing_outboundcall", "billing_paymentmethod",
+    "billing_plan", "billing_present", "billing_price", "billing_reconcilerun", "billing_refund",
+    "billing_refundorder", "billing_seat", "billing_stripeevent", "billing_subscription", "mfa_authenticator",
     "paywall_article", "paywall_crawlerlist", "paywall_crawlerpolicy", "paywall_crawlerproof", "paywall_entitlement",
     "paywall_gift", "paywall_institution", "paywall_product", "paywall_ruleset", "paywall_signingkey",
-    "billing_alert", "billing_billedtime", "billing_checkoutattempt", "billing_cursor", "billing_customer",
-    "billing_dispute",
-    "billing_invoice", "billing_openproduct", "billing_outboundcall", "billing_paymentmethod", "billing_plan",
-    "billing_price", "billing_reconcilerun", "billing_refund", "billing_refundorder", "billing_seat",
-    "billing_stripeevent",
-    "billing_subscription",
-    "billing_checkoutattempt", "billing_comp", "billing_cursor", "billing_customer", "billing_invoice",
-    "billing_daypass", "billing_openproduct", "billing_outboundcall", "billing_paymentmethod", "billing_plan",
-    "billing_present", "billing_price", "billing_reconcilerun", "billing_stripeevent", "billing_subscription",
 )  # fmt: skip
 
 

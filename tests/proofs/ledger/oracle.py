@@ -146,8 +146,8 @@ def _open_product_difference(reader: User, truth: Truth) -> str:
     return "" if ours == held else f"open products {ours}, not {held}"
 
 
-def charged_twice(charges: Iterable[Obj], invoices: Iterable[Obj], *, once: int = 0) -> list[str]:
-    """Return what was paid for more than once: more money than invoices ask for, and what was bought `once` costs."""
+def not_as_asked(charges: Iterable[Obj], invoices: Iterable[Obj], *, once: int = 0) -> list[str]:
+    """Return where more or less money was taken than paid invoices ask for and what was bought `once` costs."""
     asked = once + sum(row["amount_due"] for row in invoices if row["status"] == "paid")
     paid = sum(row["amount"] for row in charges if row["status"] == "succeeded")
     return [] if asked == paid else [f"{paid} was taken for {asked}"]
