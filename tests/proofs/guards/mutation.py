@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """A guard, the text that is it, what stands there without it, and the proof or test (seen from there) that tells."""
+    """A guard, the text that is it, what stands there without it, and the proof or test that tells."""
 
     guard: str
     file: str
