@@ -56,6 +56,7 @@ _PROOFS = _Portions(
         ("tests/proofs/kills",),
         ("tests/proofs/leaks", "tests/proofs/odd_input"),
         ("tests/proofs/races",),
+        ("tests/proofs/races/test_r8_on_postgres.py",),
         ("tests/proofs/revenue",),
     ),
     afterwards=("tests/proofs/logins/test_s9_known_addresses.py",),
@@ -114,20 +115,24 @@ def _apart(chosen: Sequence[str]) -> _Portions | None:
 
 def _run_side_by_side(chosen: Sequence[str], portions: _Portions) -> int:
     """Run portions beside the rest, each with an SQLite of its own, and tell of them at the end; then the others."""
-    pytest = [sys.executable, "-m", "pytest"]
-    elsewhere = [*chain.from_iterable(portions.beside), *portions.afterwards]
-    rest = [*chosen, *(f"--ignore={path}" for path in elsewhere)]
+    taken = [*chain.from_iterable(portions.beside), *portions.afterwards]
     with ExitStack() as opened:
-        beside = [opened.enter_context(_beside([*pytest, *portion])) for portion in portions.beside]
-        failed = subprocess.call([*pytest, *rest])  # noqa: S603
+        beside = [opened.enter_context(_beside(_pytest(portion, taken))) for portion in portions.beside]
+        failed = subprocess.call(_pytest(chosen, taken))  # noqa: S603
         for process, told in beside:
             failed |= process.wait()
             told.seek(0)
             shutil.copyfileobj(told, sys.stdout.buffer)
     if portions.afterwards:
         sys.stdout.flush()
-        failed |= subprocess.call([*pytest, *portions.afterwards])  # noqa: S603
+        failed |= subprocess.call(_pytest(portions.afterwards, taken))  # noqa: S603
     return failed
+
+
+def _pytest(paths: Sequence[str], taken: Sequence[str]) -> list[str]:
+    """Return the command that runs these paths (none: all there is) without what is taken out of them."""
+    inside = [path for path in taken if not paths or any(path.startswith(f"{mine}/") for mine in paths)]
+    return [sys.executable, "-m", "pytest", *paths, *(f"--ignore={path}" for path in inside)]
 
 
 @contextmanager

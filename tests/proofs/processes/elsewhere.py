@@ -14,17 +14,17 @@ from tests.proofs.processes.services import Postgres
 from tests.proofs.processes.stack import ROOT
 
 
-def on_postgres(postgres: Postgres, file: str, *, chosen: str, figure: Figure) -> None:
-    """Run the chosen tests of a file in full on Postgres and repeat their figures; skip where we are there already.
+def on_postgres(postgres: Postgres, *files: str, chosen: str = "", figure: Figure) -> None:
+    """Run the chosen tests of these files in full on Postgres and repeat their figures; skip where this run is there.
 
-    :raises AssertionError: one of them failed; its output is told.
+    :raises AssertionError: one of them failed, and its output is told, or a file had nothing to say.
     """
     if connection.vendor == "postgresql":
         pytest.skip("this run is on Postgres")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", file, "-k", chosen]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
     environment = {**os.environ, "DATABASE_URL": postgres.new_database(), "PROOFS": "full"}
     done = subprocess.run(
-        command,
+        [*command, "-k", chosen] if chosen else command,
         cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -32,9 +32,10 @@ def on_postgres(postgres: Postgres, file: str, *, chosen: str, figure: Figure) -
         text=True,
         check=False,
     )
-    for line in done.stdout.splitlines():
-        if " (target: " in line and line[:1] in "RS":
-            name, _, rest = line.partition(" ")
-            measured, _, target = rest.strip().rpartition(" (target: ")
-            figure(name, measured, target=target.rpartition(")")[0])
+    told = [line for line in done.stdout.splitlines() if " (target: " in line and line[:1] in "RS"]
+    for line in told:
+        name, _, rest = line.partition(" ")
+        measured, _, target = rest.strip().rpartition(" (target: ")
+        figure(name, measured, target=target.rpartition(")")[0])
     assert done.returncode == 0, done.stdout[-5000:]
+    assert len(told) >= len(files)
