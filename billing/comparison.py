@@ -35,8 +35,8 @@ _LONGEST_REPORT = 500
 _COLLECTED = timedelta(days=40)
 _SUBSCRIPTIONS = "subscriptions"
 _STAGES = (_SUBSCRIPTIONS, *reckoning.Stage)
-# A run that is gone on with passes over whom somebody has looked at since it began, as long as that is no older.
-_JUST_NOW = timedelta(minutes=15)
+# A run that is gone on with passes over whom somebody has looked at since it began, if that was no longer ago.
+_A_NIGHT = timedelta(hours=6)
 # What a look at one customer asks of Stripe; and for so many seconds calls may be saved up.
 _CALLS_OF_A_LOOK = 6
 _SAVED_UP = 2.0
@@ -260,7 +260,7 @@ def _to_look_behind(run: ReconcileRun, page: list[SubscriptionSnapshot], *, now:
     )
     wanted = Q(stripe_id__in=unsettled) | Q(pk__in=unpaid.values("customer"))
     put_off = Q(sync_requested__gt=F("sync_done"), next_sync_at__gt=now)
-    stale = Customer.objects.filter(wanted, synced_at__lt=max(run.started_at, now - _JUST_NOW))
+    stale = Customer.objects.filter(wanted, synced_at__lt=max(run.started_at, now - _A_NIGHT))
     return list(stale.exclude(put_off).order_by("pk").values_list("pk", flat=True))
 
 

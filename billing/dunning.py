@@ -93,7 +93,7 @@ def tell(customer: Customer, *, now: datetime) -> None:
 
 
 def to_remind() -> QuerySet[Customer]:
-    """Return the customers that will be charged again: whom `remind` may have something to tell."""
+    """Return the customers whose subscriptions go on by themselves: whom `remind` may have something to tell."""
     going_on = Subscription.objects.filter(status__in=GOOD_STANDING, automatic=True)
     return Customer.objects.filter(
         deleted_at=None, reader__isnull=False, subscriptions__in=going_on

@@ -1,4 +1,4 @@
-"""Each day everybody who will be charged again is thought of once: a round, gone on with by whoever is rung.
+"""Each day everybody whose subscription goes on is thought of once: a round, gone on with by whoever is rung.
 
 How many fit into one task does not matter: the next one goes on where the last one stopped.
 """
