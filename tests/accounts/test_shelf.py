@@ -67,6 +67,14 @@ class TestKept:
         shelf.keep("session:a", b"old", of=MARA, stamp=stamp)
         assert kept() is None
 
+    def test_is_not_replaced_by_what_was_read_before_a_change(self) -> None:
+        stamp = shelf.stamp(MARA)
+        assert stamp is not None
+        shelf.turn(MARA)
+        read_and_keep(b"new")
+        shelf.keep("session:a", b"old", of=MARA, stamp=stamp)
+        assert kept() == b"new"
+
     def test_is_nothing_while_a_transaction_changes_it(self) -> None:
         read_and_keep()
         with transaction.atomic():

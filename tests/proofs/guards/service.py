@@ -88,7 +88,8 @@ SERVICE: tuple[Mutation, ...] = (
         "billing/calls.py",
         "        result = call(record.key)\n",
         "        result = call(secrets.token_hex(16))\n",
-        "kills/test_r2_kills.py",
+        "../billing/test_calls.py",
+        "same_wish_is_the_same_call",
     ),
     Mutation(
         "an event asks for a look",
@@ -102,7 +103,8 @@ SERVICE: tuple[Mutation, ...] = (
         "billing/comparison.py",
         "        sync.customer(customer, gateway=gateway, now=now)\n    _report(run, line)\n",
         "    _report(run, line)\n",
-        "histories/test_r1_convergence.py",
+        "../billing/test_reconciliation.py",
+        "reconcile_reports_and_repairs",
     ),
     Mutation(
         "an event is kept once",
