@@ -14,10 +14,13 @@ from tests.proofs.processes.services import Postgres
 from tests.proofs.processes.stack import ROOT
 
 
-def on_postgres(postgres: Postgres, *files: str, chosen: str = "", figure: Figure) -> None:
+def on_postgres(
+    postgres: Postgres, *files: str, chosen: str = "", seconds: float | None = None, figure: Figure
+) -> None:
     """Run the chosen tests of these files in full on Postgres and repeat their figures; skip where this run is there.
 
     :raises AssertionError: one of them failed, and its output is told, or a file had nothing to say.
+    :raises TimeoutExpired: they took more than so many seconds.
     """
     if connection.vendor == "postgresql":
         pytest.skip("this run is on Postgres")
@@ -30,6 +33,7 @@ def on_postgres(postgres: Postgres, *files: str, chosen: str = "", figure: Figur
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
+        timeout=seconds,
         check=False,
     )
     told = [line for line in done.stdout.splitlines() if " (target: " in line and line[:1] in "RS"]

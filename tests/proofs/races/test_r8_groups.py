@@ -20,7 +20,7 @@ from tests.proofs.extent import extent
 from tests.proofs.races.races import at_once
 
 GROUPS, EACH, SEATS = extent(ordinary=2, full=25), 12, 3
-ROUNDS = extent(ordinary=6, full=50)
+ROUNDS = extent(ordinary=6, full=100)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("at_noon")]
 

@@ -17,4 +17,4 @@ _HERE = Path(__file__)
 @pytest.mark.skipif(not IS_FULL, reason="the gate runs the ordinary proofs on either database")
 def test_r8_holds_on_postgres_too(postgres: Postgres, figure: Figure) -> None:
     others = sorted(str(file) for file in _HERE.parent.glob("test_r8_*.py") if file != _HERE)
-    on_postgres(postgres, *others, figure=figure)
+    on_postgres(postgres, *others, seconds=900, figure=figure)

@@ -31,7 +31,7 @@ from tests.sandbox.in_process import InProcessClient
 # In full each runs on either database, which makes two hundred of either.
 CANCELS = extent(ordinary=4, full=100)
 AT_A_TIME = extent(ordinary=2, full=8)
-FORMS = extent(ordinary=2, full=60)
+FORMS = extent(ordinary=2, full=100)
 ARRIVALS = extent(ordinary=2, full=20)
 CHANGES_OF_MIND = extent(ordinary=2, full=20)
 CLOSINGS = extent(ordinary=3, full=20)

@@ -20,7 +20,7 @@ from tests.proofs.revenue.ledger import Told
 from tests.proofs.revenue.year import Year
 
 _SEED = int(os.environ.get("REVENUE_SEED") or 1)
-_READERS, _DAYS = extent(ordinary=10, full=80), extent(ordinary=40, full=365)
+_READERS, _DAYS = extent(ordinary=10, full=120), extent(ordinary=40, full=365)
 _OF_MONEY = {"paid", "recovered_amount"}  # never added up over currencies
 _FIGURES = (*revenue.STOCKS, *revenue.FLOWS)
 
