@@ -102,7 +102,7 @@ def _begin(reader: User, row: Subscription, *, gateway: Gateway, now: datetime) 
     item = row.items.select_related("price").first()
     if item is None or item.price is None:
         raise NotPossible(_("This subscription cannot be changed here. Please write to us."))
-    if card_faces.charged_for(row) is None:
+    if row.automatic and card_faces.charged_for(row) is None:
         remedy = {"kind": "fix_card", "url": links.card(return_url=links.account())}
         raise NotPossible(_("Please enter a card first."), remedies=(remedy,))
     wish = Wish(

@@ -38,9 +38,10 @@ def live(market: Market) -> int:
     return sum(one["status"] != "canceled" for one in market.objects("subscription"))
 
 
-def come_back(market: Market, reader: User) -> None:
-    shown = returning.propose(reader, gateway=market.gateway, now=market.now)
-    returning.agree(
+def agree(story: Any, market: Market, reader: User, *, price: str = "") -> None:
+    """Agree at once to what a story (a change, a return) shows."""
+    shown = story.propose(reader, price=price, gateway=market.gateway, now=market.now)
+    story.agree(
         reader,
         price=shown.price.slug,
         shown_at=shown.shown_at,
@@ -48,6 +49,10 @@ def come_back(market: Market, reader: User) -> None:
         gateway=market.gateway,
         now=market.now,
     )
+
+
+def come_back(market: Market, reader: User) -> None:
+    agree(returning, market, reader)
 
 
 def check_out(market: Market, reader: User) -> None:
@@ -104,15 +109,7 @@ def test_a_period_just_paid_for_is_not_ended_at_once(market: Market, reader: Use
 
 
 def _change(market: Market, reader: User) -> None:
-    shown = changing.propose(reader, price="premium_yearly", gateway=market.gateway, now=market.now)
-    changing.agree(
-        reader,
-        price=shown.price.slug,
-        shown_at=shown.shown_at,
-        amount=shown.amount,
-        gateway=market.gateway,
-        now=market.now,
-    )
+    agree(changing, market, reader, price="premium_yearly")
 
 
 def _pause(market: Market, reader: User) -> None:
