@@ -250,10 +250,11 @@ def _to_look_behind(run: ReconcileRun, page: list[SubscriptionSnapshot], *, now:
     """Return customers of whom a subscription does not tell all: its invoices say what is owed, and why.
 
     Also where a recent invoice is neither paid nor given up as far as we know: nothing else would tell of one that is
-    stuck, or was paid since. Old debts are left to the sweep of those looked at longest ago, and whom Stripe gave no
-    picture of comes back by itself.
+    stuck, or was paid since. A pause alone asks for no look: each invoice that it keeps back was the latest one, which
+    is compared. Old debts are left to the sweep of those looked at longest ago, and whom Stripe gave no picture of
+    comes back by itself.
     """
-    unsettled = {theirs.customer for theirs in page if theirs.pause_behavior or theirs.status in OWED}
+    unsettled = {theirs.customer for theirs in page if theirs.status in OWED}
     names = {theirs.customer for theirs in page}
     unpaid = Invoice.objects.filter(
         customer__stripe_id__in=names, status__in=("draft", "open"), created_at__gte=now - _COLLECTED

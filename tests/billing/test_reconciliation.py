@@ -214,6 +214,22 @@ class TestComparison:
         assert run.drift == []
         assert customer.invoices.get(status="open").attempt_count == 2
 
+    def test_a_pause_is_looked_at_when_it_kept_an_invoice_back_not_every_night(self, shop: Shop) -> None:
+        customer = subscriber(shop)
+        (subscription,) = customer.subscriptions.all()
+        shop.stripe.v1.subscriptions.update(
+            subscription.stripe_id, {"pause_collection": {"behavior": "mark_uncollectible"}}
+        )
+        shop.sandbox.advance(months=1)
+        assert compare_all(shop).repaired == 1
+        kept_back_at = shop.now
+        assert customer.invoices.get(status="uncollectible").stripe_id
+        shop.sandbox.advance(seconds=24 * 3600)
+        run = compare_all(shop)
+        customer.refresh_from_db()
+        assert (run.checked, run.equal, run.drift) == (1, 1, [])
+        assert customer.synced_at == kept_back_at
+
     def test_goes_on_where_it_stopped(self, shop: Shop) -> None:
         for _number in range(5):
             subscriber(shop)
