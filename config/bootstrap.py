@@ -33,9 +33,13 @@ _FIRST_PORT = 8000
 
 @dataclass(frozen=True, slots=True)
 class _Portions:
-    """How a long run is shared out: what is run beside the rest, portion by portion, and what after all of that."""
+    """How a long run is shared out: what is run beside the rest, portion by portion, and what after all of that.
+
+    `patient` are portions beside the rest as well, which take no times and so give way to those that do.
+    """
 
     beside: tuple[tuple[str, ...], ...]
+    patient: tuple[tuple[str, ...], ...] = ()
     afterwards: tuple[str, ...] = ()
 
 
@@ -50,18 +54,15 @@ _ALL = _Portions(
         ("tests/billing",),
     )
 )
-# One of the last compares times within a tenth, the other has a limit: only a quiet machine can tell.
+# The last one compares times within a tenth: only a quiet machine can tell.
 _PROOFS = _Portions(
-    beside=(
+    beside=(("tests/proofs/races",),),
+    patient=(
         ("tests/proofs/kills",),
         ("tests/proofs/leaks", "tests/proofs/odd_input"),
-        ("tests/proofs/races",),
         ("tests/proofs/revenue",),
     ),
-    afterwards=(
-        "tests/proofs/logins/test_s9_known_addresses.py",
-        "tests/proofs/races/test_r8_on_postgres.py",
-    ),
+    afterwards=("tests/proofs/logins/test_s9_known_addresses.py",),
 )
 
 
@@ -117,9 +118,13 @@ def _apart(chosen: Sequence[str]) -> _Portions | None:
 
 def _run_side_by_side(chosen: Sequence[str], portions: _Portions) -> int:
     """Run portions beside the rest, each with an SQLite of its own, and tell of them at the end; then the others."""
-    taken = [*chain.from_iterable(portions.beside), *portions.afterwards]
+    taken = [*chain.from_iterable((*portions.beside, *portions.patient)), *portions.afterwards]
+    commands = [
+        *(_pytest(portion, taken) for portion in portions.beside),
+        *(["nice", *_pytest(portion, taken)] for portion in portions.patient),
+    ]
     with ExitStack() as opened:
-        beside = [opened.enter_context(_beside(_pytest(portion, taken))) for portion in portions.beside]
+        beside = [opened.enter_context(_beside(command)) for command in commands]
         failed = subprocess.call(_pytest(chosen, taken))  # noqa: S603
         for process, told in beside:
             failed |= process.wait()
