@@ -23,7 +23,7 @@ from tests.proofs.conftest import Figure
 from tests.proofs.extent import extent
 from tests.proofs.processes.services import Redis
 
-FLIPS, ASKERS, ANSWERS_BETWEEN = extent(ordinary=20, full=1_000), 3, 12
+FLIPS, ASKERS, ANSWERS_BETWEEN = extent(ordinary=60, full=1_000), 3, 12
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
