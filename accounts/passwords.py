@@ -1,7 +1,8 @@
 """Password hashes cost a third of a second of processor time each, so only so many are made at once.
 
-Without a cap a dozen clients that guess passwords take the time of everybody who reads. Whoever would have to wait
-behind too many others is told that we are busy; reading articles never comes through here.
+Without a cap a dozen clients that guess passwords take the time of everybody who reads; and if they held all threads of
+a process, whoever reads would wait behind them. So few wait, and the others are told that we are busy; reading articles
+never comes through here.
 """
 
 from __future__ import annotations

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,9 @@ from accounts import passwords
 from accounts.errors import Busy
 from accounts.passwords import Gate
 from tests.factories.accounts import a_reader
+
+_ROOT = Path(__file__).resolve().parents[2]
+_THREADS = re.compile(r'--blocking-threads"?,? "?([0-9]+)')
 
 
 def test_lets_few_in_some_wait_and_turns_the_rest_away() -> None:
@@ -51,6 +56,12 @@ def test_gives_the_place_back_after_a_failure() -> None:
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), gate.enter():
             raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("start", ["compose.yaml", "config/management/commands/demo.py"])
+def test_leaves_a_thread_to_those_who_read(settings: Any, start: str) -> None:
+    (threads,) = map(int, _THREADS.findall((_ROOT / start).read_text()))
+    assert threads > settings.PASSWORD_CHECKS_AT_ONCE + settings.PASSWORD_CHECKS_WAITING
 
 
 @pytest.mark.django_db

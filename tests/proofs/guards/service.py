@@ -179,6 +179,14 @@ SERVICE: tuple[Mutation, ...] = (
         "three_times",
     ),
     Mutation(
+        "whoever guesses leaves a thread to whoever reads",
+        "config/settings.py",
+        "PASSWORD_CHECKS_WAITING = 2",
+        "PASSWORD_CHECKS_WAITING = 8",
+        "logins/test_s10_guessing.py",
+        "starve",
+    ),
+    Mutation(
         "a claimed address counts only behind a proxy of ours",
         "accounts/identity.py",
         "hops[-min(proxies, len(hops))]",

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
-from statistics import median
+from statistics import median, quantiles
 from threading import Event, Thread
 from typing import Any
 
@@ -29,7 +29,7 @@ from tests.proofs.processes.stack import Stack, running
 GUESSES, LIMIT, TRIES = 60, 5, 3
 SIGN_INS = extent(ordinary=4, full=50)
 SIEGES = extent(ordinary=1, full=4)  # of codes, for each kind
-READS = extent(ordinary=5, full=300)
+READS = extent(ordinary=60, full=300)
 STRANGER, OWNER, ELSEWHERE = "127.0.0.66", "127.0.0.2", "127.0.0.3"
 SECRET = "correct horse battery"
 _numbers = count(1)
@@ -205,14 +205,16 @@ def test_s10_sign_ins_do_not_starve_the_readers(stack: Stack, figure: Figure) ->
     quiet = _reading(stack)
     with _guessing_on(stack, "nobody", networks=12) as guessed:
         busy = _reading(stack)
-    shown = [f"{median(times) * 1000:.0f}/{max(times) * 1000:.0f} ms" for times in (quiet, busy)]
+    shown = [f"{1000 * median(times):.0f}/{1000 * _nine_of_ten(times):.0f}/{1000 * max(times):.0f} ms"
+             for times in (quiet, busy)]  # fmt: skip
     figure(
         "S10",
-        f"who-am-I, median/worst: {shown[0]} quiet, {shown[1]} while 12 clients guess ({guessed[0]} guesses)",
-        target="median at most 3 x quiet and 0.1 s",
+        f"who-am-I, median/nine of ten/worst: {shown[0]} quiet, {shown[1]} while 12 clients guess "
+        f"({guessed[0]} guesses)",
+        target="nine of ten within 3 x quiet and 0.1 s, none waits 5 s",
     )
-    assert median(busy) <= 3 * median(quiet) + 0.1
-    assert max(busy) < 60
+    assert _nine_of_ten(busy) <= 3 * median(quiet) + 0.1
+    assert max(busy) < 5
 
 
 def _names() -> list[str]:
@@ -299,6 +301,11 @@ def _no_surprise(answers: list[Told]) -> bool:
     """Nothing fell over; "busy" is an answer."""
     assert not [told for told in answers if told.status >= 500 and "busy" not in told.codes]
     return True
+
+
+def _nine_of_ten(times: list[float]) -> float:
+    """Return what nine of ten stay within."""
+    return quantiles(times, n=10)[-1]
 
 
 def _reading(stack: Stack) -> list[float]:
