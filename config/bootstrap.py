@@ -49,7 +49,6 @@ _ALL = _Portions(
         (
             *("tests/proofs/histories", "tests/proofs/kills", "tests/proofs/leaks", "tests/proofs/odd_input"),
             *("tests/proofs/operation", "tests/proofs/outages", "tests/proofs/revenue"),
-            *("tests/decision", "tests/paywall/edge"),
         ),
         ("tests/billing",),
     )
