@@ -60,7 +60,8 @@ class ParallelSignUp:
         """Do the work of storing a reader and store none, so that time does not tell which addresses we know."""
         given = self.cleaned_data
         self.cleaned_data, self.account_already_exists = {**given, "email": _an_address()}, False
-        with transaction.atomic():
+        # Undone within a transaction that is committed: a commit waits for the disk, a rollback alone does not.
+        with transaction.atomic(), transaction.atomic():
             self.save(request)  # type: ignore[attr-defined]  # likewise
             transaction.set_rollback(True)
         self.cleaned_data, self.account_already_exists = given, True

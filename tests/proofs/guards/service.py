@@ -203,6 +203,14 @@ SERVICE: tuple[Mutation, ...] = (
         "every_answer",
     ),
     Mutation(
+        "an address that nobody has costs a commit as well",
+        "accounts/adapter.py",
+        "        with transaction.atomic(), transaction.atomic():\n",
+        "        with transaction.atomic():\n",
+        "logins/test_s9_known_addresses.py",
+        "committed",
+    ),
+    Mutation(
         "the first proof of an address ends older ways in",
         "accounts/receivers.py",
         "        reader.set_unusable_password()\n",
